@@ -1,0 +1,37 @@
+/**
+ * What the repository and the unit of work know of an aggregate. Kept beside the object and not in it, so that its
+ * own fields are nothing but its state.
+ */
+export interface Lifecycle {
+  /** Version of the last stored event; 0 when there is none. */
+  version: number;
+  /** Time of the last stored event, in milliseconds since 1970. */
+  eventTime: number;
+  /** Version of the newest snapshot known of; 0 when there is none. */
+  snapshotAt: number;
+  uncommitted: object[];
+  /** Why no further event may be applied; undefined while it may. */
+  refusal: string | undefined;
+  /** An applier threw: the state may be half changed, and none of its events may be stored. */
+  halfApplied: boolean;
+}
+
+const lifecycles = new WeakMap<object, Lifecycle>();
+
+export function beginLifecycle(aggregate: object): void {
+  lifecycles.set(aggregate, {
+    version: 0,
+    eventTime: 0,
+    snapshotAt: 0,
+    uncommitted: [],
+    refusal: undefined,
+    halfApplied: false,
+  });
+}
+
+export function lifecycleOf(aggregate: object): Lifecycle {
+  const lifecycle = lifecycles.get(aggregate);
+  if (!lifecycle)
+    throw new TypeError(`${aggregate.constructor.name} is not an AggregateRoot of nestjs-dynamodb-event-store.`);
+  return lifecycle;
+}

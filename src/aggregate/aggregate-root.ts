@@ -1,0 +1,106 @@
+import { AggregateRoot as CqrsAggregateRoot } from '@nestjs/cqrs';
+import type { Class } from '../event/class-type.js';
+import { classOf, eventTypeOf } from '../event/event-type.js';
+import { aggregateDefinitionOf, appliersOf } from './aggregate-definition.js';
+import { AggregateUnusableError, MissingApplierError } from './aggregate-errors.js';
+import { beginLifecycle, lifecycleOf } from './aggregate-lifecycle.js';
+
+/** An aggregate that takes and gives its state itself, where its own fields are not the whole of it. */
+export interface Snapshotting<S extends object = object> {
+  toSnapshot(): S;
+  /** Called on a new instance; afterwards its state must be what `toSnapshot` saw. */
+  fromSnapshot(state: S): void;
+}
+
+/**
+ * Base of all aggregates: decide in its methods, `apply` events, and change state in `@On` methods only, as those
+ * are all that runs when it is loaded. Its constructor takes the id and must need nothing else.
+ */
+export abstract class AggregateRoot extends CqrsAggregateRoot<object> {
+  readonly id: string;
+
+  constructor(id: string) {
+    super();
+    this.id = id;
+    beginLifecycle(this);
+  }
+
+  /** How many events of it are stored; 0 when it is new. Uncommitted events do not count. */
+  get version(): number {
+    return lifecycleOf(this).version;
+  }
+
+  /**
+   * Runs the applier of an event, and queues the event to be stored when the command finishes.
+   *
+   * @throws MissingApplierError when there is no `@On` method for its class
+   * @throws AggregateUnusableError after an applier threw, on a read-only aggregate, and when its command has finished
+   */
+  override apply(
+    event: object,
+    historyOrOptions: boolean | { fromHistory?: boolean; skipHandler?: boolean } = {},
+  ): void {
+    const options = typeof historyOrOptions === 'boolean' ? { fromHistory: historyOrOptions } : historyOrOptions;
+    const lifecycle = lifecycleOf(this);
+    if (lifecycle.refusal !== undefined) {
+      throw new AggregateUnusableError(
+        `${this.constructor.name} "${this.id}" takes no more events: ${lifecycle.refusal}.`,
+      );
+    }
+    if (!options.skipHandler) this.runApplier(event);
+    if (!options.fromHistory) lifecycle.uncommitted.push(event);
+  }
+
+  override getUncommittedEvents(): object[] {
+    return [...lifecycleOf(this).uncommitted];
+  }
+
+  override uncommit(): void {
+    lifecycleOf(this).uncommitted = [];
+  }
+
+  /** Not needed: events are stored when the command finishes. */
+  override commit(): never {
+    throw new AggregateUnusableError(
+      `Remove commit() of ${this.constructor.name}: its events are stored when the command finishes. Outside a command use repository.save(aggregate).`,
+    );
+  }
+
+  /** Applies events without queueing them; each raises the version. */
+  override loadFromHistory(history: object[]): void {
+    for (const event of history) {
+      this.apply(event, true);
+      lifecycleOf(this).version++;
+    }
+  }
+
+  private runApplier(event: object): void {
+    const applier = this.applierFor(classOf(event));
+    if (!applier) return;
+    try {
+      const result = applier.call(this, event) as unknown;
+      if (typeof (result as PromiseLike<unknown> | undefined)?.then === 'function') {
+        throw new AggregateUnusableError(
+          `The applier of ${this.constructor.name} for ${classOf(event).name} is asynchronous: appliers only change fields, so make it synchronous.`,
+        );
+      }
+    } catch (error) {
+      const lifecycle = lifecycleOf(this);
+      lifecycle.halfApplied = true;
+      lifecycle.refusal = `its applier for ${classOf(event).name} threw, so its state may be half changed; load it again`;
+      throw error;
+    }
+  }
+
+  private applierFor(eventClass: Class): ((event: object) => unknown) | undefined {
+    const aggregateClass = classOf(this);
+    const method = appliersOf(aggregateClass).get(eventClass) ?? `on${eventClass.name}`;
+    const applier = Reflect.get(this, method) as unknown;
+    if (typeof applier === 'function') return applier as (event: object) => unknown;
+    if (aggregateDefinitionOf(aggregateClass)?.ignores.includes(eventClass)) return undefined;
+    throw new MissingApplierError(
+      aggregateClass.name,
+      eventTypeOf(eventClass) ? eventClass.name : `${eventClass.name}, which has no @EventType either`,
+    );
+  }
+}

@@ -1,0 +1,98 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { EventMetadata } from '../event/event-metadata.js';
+import type { EventRegistry } from '../event/event-registry.js';
+import { recordedEventOf } from '../event/recorded-event.js';
+import type { StreamAppend } from '../store/commit.js';
+import type { EventStore } from '../store/event-store.js';
+import { lifecycleOf } from './aggregate-lifecycle.js';
+import { isSnapshotDue, stateOf } from './aggregate-snapshot.js';
+import { CommandContext } from './command-context.js';
+import type { SnapshotWriter } from './snapshot-writer.js';
+import type { TrackedAggregate, UnitOfWork } from './unit-of-work.js';
+
+/** Which unit of work the running code is in, and how one is committed. One for each application. */
+export class UnitsOfWork {
+  private readonly running = new AsyncLocalStorage<UnitOfWork | undefined>();
+
+  constructor(
+    private readonly store: EventStore,
+    private readonly registry: EventRegistry,
+    private readonly snapshots: SnapshotWriter,
+  ) {}
+
+  /** The unit that the running code belongs to, `undefined` outside a command and after its end. */
+  current(): UnitOfWork | undefined {
+    const unit = this.running.getStore();
+    return unit?.isOpen ? unit : undefined;
+  }
+
+  run<T>(unit: UnitOfWork, work: () => T): T {
+    return this.running.run(unit, work);
+  }
+
+  /**
+   * Commits all events of all aggregates of a unit, and hands them on.
+   *
+   * @throws ConcurrencyError and whatever else `EventStore.commit` throws; nothing is stored then
+   */
+  async commit(unit: UnitOfWork, commandId?: string): Promise<void> {
+    // 1. Nested commands still at work belong to this commit.
+    await unit.settleNested();
+    // 2. From here on, no event can be added.
+    unit.close();
+    const changed = unit.changed();
+    if (changed.length === 0) return;
+    const events = changed.map(({ aggregate }) => aggregate.getUncommittedEvents());
+    // 3. All events are stored together, or none.
+    await this.store.commit({
+      appends: changed.map((entry, index) => this.appendOf(entry, events[index]!)),
+      metadata: metadataOf(commandId),
+    });
+    // 4. The aggregates are at their new versions.
+    changed.forEach(({ aggregate }, index) => markStored(aggregate, events[index]!));
+    // 5. Snapshots are taken of them as they are now.
+    await Promise.all(changed.map((entry, index) => this.snapshotIfDue(entry, events[index]!)));
+    // 6. The events go out, to handlers that are in no unit of work.
+    this.running.run(undefined, () => unit.publish(events.flat()));
+  }
+
+  private appendOf({ aggregate, stream, definition }: TrackedAggregate, events: readonly object[]): StreamAppend {
+    const { version, eventTime } = lifecycleOf(aggregate);
+    const state =
+      definition.snapshot === 'inline'
+        ? this.snapshots.take(stream, () => stateOf(aggregate, definition, this.registry.codec))
+        : undefined;
+    return { stream, events, expectedVersion: version, loadedHead: { version, eventTime }, ...(state && { state }) };
+  }
+
+  private async snapshotIfDue(
+    { aggregate, stream, definition }: TrackedAggregate,
+    events: readonly object[],
+  ): Promise<void> {
+    const snapshot = this.snapshots.take(stream, () => {
+      if (!isSnapshotDue(definition, aggregate, events)) return undefined;
+      const { version, eventTime } = lifecycleOf(aggregate);
+      return { version, eventTime, ...stateOf(aggregate, definition, this.registry.codec) };
+    });
+    if (!snapshot) return;
+    lifecycleOf(aggregate).snapshotAt = snapshot.version;
+    await this.snapshots.write(stream, snapshot);
+  }
+}
+
+function markStored(aggregate: TrackedAggregate['aggregate'], events: readonly object[]): void {
+  const lifecycle = lifecycleOf(aggregate);
+  lifecycle.version += events.length;
+  lifecycle.eventTime = recordedEventOf(events.at(-1)!).eventTime.getTime();
+  aggregate.uncommit();
+}
+
+function metadataOf(commandId: string | undefined): EventMetadata {
+  const { tenantId: _, ...context } = CommandContext.current();
+  if (commandId === undefined) return context;
+  return { correlationId: commandId, causationId: commandId, commandId, ...withoutUndefined(context) };
+}
+
+function withoutUndefined(values: EventMetadata): EventMetadata {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
+}

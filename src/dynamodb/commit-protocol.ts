@@ -1,0 +1,94 @@
+import type { AppendRequest } from './append-request.js';
+import type { Deadline } from './deadline.js';
+import { failureName, type FailureKind } from './failure.js';
+import { refused, unreachable, WriteFailure, type Sender } from './sender.js';
+
+/** How a commit ended. `taken` names, by position, an item whose place another commit holds. */
+export type CommitOutcome =
+  | { readonly kind: 'stored' }
+  | { readonly kind: 'conflict'; readonly taken: number }
+  | { readonly kind: 'unknown'; readonly lastFailure: string };
+
+/** Finds the commitId of whoever holds the place of an item, `undefined` when it is free. */
+export type HolderOf = (position: number) => Promise<string | undefined>;
+
+interface CancellationReason {
+  readonly Code?: string;
+  readonly Item?: StoredAttributes;
+}
+
+type StoredAttributes = Readonly<Record<string, { readonly S?: string }>>;
+
+/**
+ * Writes a commit, and asks with the same bytes until it is known how it ended or the deadline passes.
+ *
+ * A response can be lost after the write was done. The repeated request then finds the places taken, by itself: the
+ * commitId in the item found there tells our own commit from another's.
+ *
+ * @throws EventStoreUnavailableError when it is certain that nothing was written
+ */
+export async function writeCommit(
+  sender: Sender,
+  request: AppendRequest,
+  commitId: string,
+  holderOf: HolderOf,
+  deadline: Deadline,
+): Promise<CommitOutcome> {
+  let mayBeStored = false;
+  for (let attempt = 0; ; attempt++) {
+    try {
+      await sender.write(request, deadline);
+      return { kind: 'stored' };
+    } catch (thrown) {
+      if (!(thrown instanceof WriteFailure)) throw thrown;
+      const { error, kind } = thrown;
+      const refusals = conditionRefusals(error);
+      if (refusals.length > 0) {
+        const [{ position, item }] = refusals as [ConditionRefusal];
+        const holder = item?.commitId?.S ?? (await holderOf(position));
+        return holder === commitId ? { kind: 'stored' } : { kind: 'conflict', taken: position };
+      }
+      mayBeStored ||= kind === 'unknown';
+      if (cancelledKind(error, kind) === 'rejected') {
+        if (!mayBeStored) throw refused(error, request.kind === 'put' ? request.input.TableName : tableOf(request));
+        return { kind: 'unknown', lastFailure: failureName(error) };
+      }
+      await deadline.backoff(attempt);
+      if (deadline.passed) {
+        if (!mayBeStored) throw unreachable(error);
+        return { kind: 'unknown', lastFailure: failureName(error) };
+      }
+    }
+  }
+}
+
+interface ConditionRefusal {
+  readonly position: number;
+  readonly item: StoredAttributes | undefined;
+}
+
+/** The items whose condition failed: for certain reasons of the data, and not for the load on the table. */
+function conditionRefusals(error: unknown): readonly ConditionRefusal[] {
+  const { name, Item } = error as { name?: string; Item?: StoredAttributes };
+  if (name === 'ConditionalCheckFailedException') return [{ position: 0, item: Item }];
+  return cancellationReasons(error).flatMap((reason, position) =>
+    reason.Code === 'ConditionalCheckFailed' ? [{ position, item: reason.Item }] : [],
+  );
+}
+
+const PASSING_REASONS = new Set(['None', 'TransactionConflict', 'ThrottlingError', 'ProvisionedThroughputExceeded']);
+
+/** A cancelled transaction counts as a refusal by the SDK, though most reasons pass. */
+function cancelledKind(error: unknown, kind: FailureKind): FailureKind {
+  const reasons = cancellationReasons(error);
+  if (reasons.length === 0) return kind;
+  return reasons.every(({ Code }) => PASSING_REASONS.has(Code ?? 'None')) ? 'not-applied' : 'rejected';
+}
+
+function cancellationReasons(error: unknown): readonly CancellationReason[] {
+  return (error as { CancellationReasons?: CancellationReason[] } | null)?.CancellationReasons ?? [];
+}
+
+function tableOf(request: Extract<AppendRequest, { kind: 'transaction' }>): string | undefined {
+  return request.input.TransactItems?.[0]?.Put?.TableName;
+}

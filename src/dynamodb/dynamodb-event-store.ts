@@ -1,0 +1,142 @@
+import { randomUUID } from 'node:crypto';
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import type { EventRegistry } from '../event/event-registry.js';
+import type { RecordedEvent } from '../event/recorded-event.js';
+import { streamKey, type StreamId } from '../event/stream-id.js';
+import type { Commit, CommitResult, StreamHead } from '../store/commit.js';
+import { assertEventSizes, COMMIT_LIMITS } from '../store/commit-limits.js';
+import { EventStore, type ReadRange } from '../store/event-store.js';
+import { ANY_VERSION, NO_STREAM } from '../store/expected-version.js';
+import { prepareCommit, type PreparedAppend, type PreparedCommit } from '../store/prepare-commit.js';
+import { versionRange } from '../store/read-range.js';
+import type { Snapshot, StreamSinceSnapshot } from '../store/snapshot.js';
+import { CommitOutcomeUnknownError, ConcurrencyError } from '../store/store-errors.js';
+import { placeEvents, recordedEventFrom, recordInstances, type StoredEvent } from '../store/stored-event.js';
+import { appendRequest, snapshotRequest } from './append-request.js';
+import { writeCommit } from './commit-protocol.js';
+import { Deadline } from './deadline.js';
+import { eventItem, itemBytes, snapshotItem, type Item } from './items.js';
+import { Sender } from './sender.js';
+import { StreamReader } from './stream-reader.js';
+import type { TableNames } from './table.js';
+
+export interface DynamoDbEventStoreOptions {
+  readonly client: DynamoDBClient;
+  readonly tables: TableNames;
+  readonly registry: EventRegistry;
+  /** No commit takes longer, and no page of a read; in milliseconds. */
+  readonly deadlineMs: number;
+}
+
+/** The store in DynamoDB. Placing, requests, sending and settling each have a file of their own. */
+export class DynamoDbEventStore extends EventStore {
+  private readonly sender: Sender;
+  private readonly reader: StreamReader;
+  private readonly tableName: string;
+  private readonly registry: EventRegistry;
+  private readonly deadlineMs: number;
+
+  constructor({ client, tables, registry, deadlineMs }: DynamoDbEventStoreOptions) {
+    super();
+    this.sender = new Sender(client);
+    this.tableName = tables.events;
+    this.reader = new StreamReader(this.sender, tables.events, deadlineMs);
+    this.registry = registry;
+    this.deadlineMs = deadlineMs;
+  }
+
+  override async commit(commit: Commit): Promise<CommitResult> {
+    const prepared = prepareCommit(commit, this.registry);
+    if (prepared.appends.length === 0) return { commitId: prepared.commitId, appended: [] };
+    const deadline = Deadline.after(this.deadlineMs);
+    // The first token is the commitId. Behind a stream of any version the commit is placed anew after a lost race:
+    // those are other bytes, which need another token.
+    for (let token = prepared.commitId; ; token = randomUUID()) {
+      const placed = await this.place(prepared, deadline);
+      const items = placed.flatMap(({ append, events }) => events.map((event) => fittingItem(event, append.key)));
+      assertEventSizes(items.map((item) => ({ eventType: item.eventType as string, bytes: itemBytes(item) })));
+
+      const slots = placed.flatMap(({ append, events }) => events.map(({ version }) => ({ append, version })));
+      const holderOf = async (position: number) => {
+        const { append, version } = slots[position]!;
+        return (await this.reader.at(append.key, version, deadline))?.commitId;
+      };
+      const request = appendRequest(this.tableName, items as [Item, ...Item[]], token);
+      const outcome = await writeCommit(this.sender, request, prepared.commitId, holderOf, deadline);
+      if (outcome.kind === 'stored') return stored(prepared, placed);
+      if (outcome.kind === 'unknown') {
+        const streams = prepared.appends.map(({ stream }) => stream);
+        throw new CommitOutcomeUnknownError(prepared.commitId, streams, outcome.lastFailure);
+      }
+      const { append, version } = slots[outcome.taken]!;
+      if (append.expectedVersion !== ANY_VERSION) {
+        const head = await this.reader.head(append.key, deadline);
+        throw new ConcurrencyError(append.stream, append.expectedVersion, head?.version ?? version);
+      }
+    }
+  }
+
+  override async *read(stream: StreamId, range?: ReadRange): AsyncIterable<RecordedEvent> {
+    const events = this.reader.read(stream, streamKey(stream), versionRange(range));
+    for await (const event of events) yield recordedEventFrom(event, this.registry);
+  }
+
+  override async readSinceSnapshot(stream: StreamId, tail: number): Promise<StreamSinceSnapshot> {
+    const { registry } = this;
+    const { snapshot, events } = await this.reader.sinceSnapshot(stream, streamKey(stream), tail);
+    async function* recorded() {
+      for await (const event of events) yield recordedEventFrom(event, registry);
+    }
+    return { snapshot, events: recorded() };
+  }
+
+  override async saveSnapshot(stream: StreamId, snapshot: Snapshot): Promise<void> {
+    const request = snapshotRequest(this.tableName, snapshotItem(stream, streamKey(stream), snapshot));
+    await this.sender.writeSnapshot(request, Deadline.after(this.deadlineMs));
+  }
+
+  /** Gives every event its version. A head that a load has shown, or that must not exist, needs no request. */
+  private async place(prepared: PreparedCommit, deadline: Deadline): Promise<readonly PlacedAppend[]> {
+    const now = Date.now();
+    return Promise.all(
+      prepared.appends.map(async (append) => {
+        const head = await this.headOf(append, deadline);
+        return { append, events: placeEvents(prepared, append, head, now) };
+      }),
+    );
+  }
+
+  private async headOf(
+    { stream, key, expectedVersion, loadedHead }: PreparedAppend,
+    deadline: Deadline,
+  ): Promise<StreamHead> {
+    if (loadedHead) return loadedHead;
+    if (expectedVersion === NO_STREAM) return { version: 0, eventTime: 0 };
+    const { version, eventTime } = (await this.reader.head(key, deadline)) ?? { version: 0, eventTime: 0 };
+    if (expectedVersion !== ANY_VERSION && expectedVersion !== version) {
+      throw new ConcurrencyError(stream, expectedVersion, version);
+    }
+    return { version, eventTime };
+  }
+}
+
+interface PlacedAppend {
+  readonly append: PreparedAppend;
+  readonly events: readonly StoredEvent[];
+}
+
+/** A state that would make the item too large is left out: it only saves work, and must not stop the event. */
+function fittingItem(event: StoredEvent, key: string): Item {
+  const item = eventItem(event, key);
+  if (event.state === undefined || itemBytes(item) <= COMMIT_LIMITS.eventBytes) return item;
+  const { state: _, ...withoutState } = event;
+  return eventItem(withoutState, key);
+}
+
+function stored({ commitId }: PreparedCommit, placed: readonly PlacedAppend[]): CommitResult {
+  for (const { append, events } of placed) recordInstances(events, append.events);
+  return {
+    commitId,
+    appended: placed.map(({ append, events }) => ({ stream: append.stream, version: events.at(-1)!.version })),
+  };
+}

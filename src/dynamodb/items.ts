@@ -1,0 +1,167 @@
+import { createHash } from 'node:crypto';
+import { CorruptStreamError } from '../event/event-errors.js';
+import type { StoredText } from '../event/compression.js';
+import type { EventMetadata } from '../event/event-metadata.js';
+import { tenantKey, type StreamId } from '../event/stream-id.js';
+import type { Snapshot, SnapshotState } from '../store/snapshot.js';
+import type { StoredEvent } from '../store/stored-event.js';
+import { FEED_SLICES, SNAPSHOT_SORT_KEY } from './table.js';
+
+/** An item as the document client takes and gives it. */
+export type Item = Record<string, unknown>;
+
+const KNOWN_METADATA = ['userId', 'correlationId', 'causationId', 'commandId'] as const;
+
+/** What `encoding` says of data that is stored as raw-deflated bytes; plain text has no such attribute. */
+const DEFLATED = 'deflate-raw';
+
+export function eventItem(event: StoredEvent, pk: string): Item {
+  const { stream, metadata } = event;
+  const eventTime = new Date(event.eventTime).toISOString();
+  const hash = createHash('sha256').update(pk).digest();
+  return {
+    pk,
+    sk: event.version,
+    ...streamAttributes(stream),
+    version: event.version,
+    eventId: event.eventId,
+    eventType: event.eventType,
+    schemaVersion: event.schemaVersion,
+    eventTime,
+    eventData: event.eventData,
+    ...(typeof event.eventData !== 'string' && { encoding: DEFLATED }),
+    ...metadataAttributes(metadata),
+    commitId: event.commitId,
+    commitIndex: event.commitIndex,
+    commitSize: event.commitSize,
+    feedSlice: `${stream.aggregateType}#${hash[0]! % FEED_SLICES}`,
+    // A hash of the key, as an index key holds 1,024 bytes and the key alone may have 2,048.
+    feedPosition: `${eventTime}#${hash.toString('hex', 0, 8)}`,
+    ...(metadata.userId !== undefined && { userKey: `${tenantKey(stream.tenantId)}#${metadata.userId}` }),
+    ...(event.state && stateAttributes(event.state)),
+  };
+}
+
+/** @throws CorruptStreamError when the item is not one that `eventItem` makes */
+export function storedEventFrom(item: Item): StoredEvent {
+  const { encoding, state, snapshotVersion } = item;
+  if (encoding !== undefined && encoding !== DEFLATED) {
+    throw new CorruptStreamError(`${place(item)} has an encoding that this version of the package does not know.`);
+  }
+  return {
+    stream: {
+      ...(item.tenantId !== undefined && { tenantId: text(item, 'tenantId') }),
+      aggregateType: text(item, 'aggregateType'),
+      aggregateId: text(item, 'aggregateId'),
+    },
+    version: number(item, 'sk'),
+    eventId: text(item, 'eventId'),
+    eventType: text(item, 'eventType'),
+    schemaVersion: number(item, 'schemaVersion'),
+    eventTime: Date.parse(text(item, 'eventTime')),
+    eventData: encoding === DEFLATED ? bytes(item, 'eventData') : text(item, 'eventData'),
+    metadata: metadataFrom(item),
+    commitId: text(item, 'commitId'),
+    commitIndex: number(item, 'commitIndex'),
+    commitSize: number(item, 'commitSize'),
+    ...(isStoredText(state) && typeof snapshotVersion === 'number' && { state: { state, snapshotVersion } }),
+  };
+}
+
+export function snapshotItem(stream: StreamId, pk: string, snapshot: Snapshot): Item {
+  return {
+    pk,
+    sk: SNAPSHOT_SORT_KEY,
+    ...streamAttributes(stream),
+    version: snapshot.version,
+    eventTime: new Date(snapshot.eventTime).toISOString(),
+    ...stateAttributes(snapshot),
+  };
+}
+
+/** Nothing when the item is damaged: a snapshot only saves work, so it is then done without. */
+export function snapshotFrom(item: Item): Snapshot | undefined {
+  const { version, snapshotVersion, state } = item;
+  const eventTime = Date.parse(String(item.eventTime));
+  if (!Number.isSafeInteger(version) || typeof snapshotVersion !== 'number' || Number.isNaN(eventTime))
+    return undefined;
+  if (!isStoredText(state)) return undefined;
+  return { version: version as number, eventTime, snapshotVersion, state };
+}
+
+export function isSnapshotItem(item: Item): boolean {
+  return item.sk === SNAPSHOT_SORT_KEY;
+}
+
+/** The size that DynamoDB bills and limits: names and values (Developer Guide, "DynamoDB item sizes and formats"). */
+export function itemBytes(item: Item): number {
+  return Object.entries(item).reduce((sum, [name, value]) => sum + Buffer.byteLength(name) + valueBytes(value), 0);
+}
+
+function valueBytes(value: unknown): number {
+  if (typeof value === 'string') return Buffer.byteLength(value);
+  if (typeof value === 'number') return Math.ceil(String(value).length / 2) + 1;
+  return (value as Uint8Array).byteLength;
+}
+
+function streamAttributes({ tenantId, aggregateType, aggregateId }: StreamId): Item {
+  return { ...(tenantId !== undefined && { tenantId }), aggregateType, aggregateId };
+}
+
+function stateAttributes({ snapshotVersion, state }: SnapshotState): Item {
+  return { snapshotVersion, state };
+}
+
+function metadataAttributes(metadata: EventMetadata): Item {
+  const entries = Object.entries(metadata);
+  const known = entries.filter(([name]) => isKnownMetadata(name));
+  const custom = entries.filter(([name]) => !isKnownMetadata(name));
+  return {
+    ...Object.fromEntries(known),
+    ...(custom.length > 0 && { metadata: JSON.stringify(Object.fromEntries(custom)) }),
+  };
+}
+
+function isKnownMetadata(name: string): boolean {
+  return (KNOWN_METADATA as readonly string[]).includes(name);
+}
+
+function metadataFrom(item: Item): EventMetadata {
+  const known = KNOWN_METADATA.filter((name) => item[name] !== undefined).map((name) => [name, text(item, name)]);
+  if (item.metadata === undefined) return Object.fromEntries(known);
+  try {
+    return { ...Object.fromEntries(known), ...(JSON.parse(text(item, 'metadata')) as EventMetadata) };
+  } catch {
+    throw new CorruptStreamError(`${place(item)} has damaged metadata.`);
+  }
+}
+
+function isStoredText(value: unknown): value is StoredText {
+  return typeof value === 'string' || value instanceof Uint8Array;
+}
+
+function text(item: Item, name: string): string {
+  const value = item[name];
+  if (typeof value !== 'string') throw damaged(item, name);
+  return value;
+}
+
+function number(item: Item, name: string): number {
+  const value = item[name];
+  if (typeof value !== 'number') throw damaged(item, name);
+  return value;
+}
+
+function bytes(item: Item, name: string): Uint8Array {
+  const value = item[name];
+  if (!(value instanceof Uint8Array)) throw damaged(item, name);
+  return value;
+}
+
+function damaged(item: Item, name: string): CorruptStreamError {
+  return new CorruptStreamError(`${place(item)} has no usable attribute ${name}: it was changed by something else.`);
+}
+
+function place(item: Item): string {
+  return `The item at pk "${String(item.pk)}", sk ${String(item.sk)}`;
+}

@@ -1,0 +1,121 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  CreateTableCommand,
+  DescribeContinuousBackupsCommand,
+  DescribeTableCommand,
+  DescribeTimeToLiveCommand,
+  UpdateContinuousBackupsCommand,
+  UpdateTimeToLiveCommand,
+  type DynamoDBClient,
+  type TableDescription,
+} from '@aws-sdk/client-dynamodb';
+import { failureName } from './failure.js';
+import { TableError, tableFaults } from './table-check.js';
+import {
+  createTableInput,
+  EXPIRY_ATTRIBUTE,
+  tableDefinitions,
+  type TableDefinition,
+  type TableNames,
+} from './table.js';
+
+/** A new table with two indexes is usually active within seconds; AWS promises nothing. */
+const ACTIVE_WITHIN_MS = 5 * 60_000;
+const ASK_EVERY_MS = 200;
+
+/**
+ * Creates the tables that are missing, and waits until all are active. Safe to call at any time and by several
+ * processes at once.
+ *
+ * @param onStep told of each step, for progress
+ * @throws TableError when a table is there with other keys or indexes, or does not become active in 5 minutes
+ */
+export async function provisionTables(
+  client: DynamoDBClient,
+  tables: TableNames,
+  onStep: (step: string) => void = () => {},
+): Promise<void> {
+  await Promise.all(tableDefinitions(tables).map((table) => provisionTable(client, table, onStep)));
+}
+
+async function provisionTable(
+  client: DynamoDBClient,
+  table: TableDefinition,
+  onStep: (step: string) => void,
+): Promise<void> {
+  const { tableName } = table;
+  const created = await createIfMissing(client, table);
+  onStep(created ? `${tableName}: created, waiting until it is active` : `${tableName}: already there`);
+  const description = await waitUntilActive(client, tableName);
+  const faults = tableFaults(table, description);
+  if (faults.length > 0) throw new TableError(tableName, faults);
+  if (table.expires) await enableExpiry(client, tableName);
+  await enablePointInTimeRecovery(client, tableName);
+  onStep(`${tableName}: active`);
+}
+
+async function createIfMissing(client: DynamoDBClient, table: TableDefinition): Promise<boolean> {
+  if (await describe(client, table.tableName)) return false;
+  try {
+    await client.send(new CreateTableCommand(createTableInput(table)));
+    return true;
+  } catch (error) {
+    // Another process was first.
+    if (failureName(error) === 'ResourceInUseException') return false;
+    throw error;
+  }
+}
+
+async function waitUntilActive(client: DynamoDBClient, tableName: string): Promise<TableDescription> {
+  const until = Date.now() + ACTIVE_WITHIN_MS;
+  for (;;) {
+    const description = await describe(client, tableName);
+    const indexes = description?.GlobalSecondaryIndexes ?? [];
+    const active = [description?.TableStatus, ...indexes.map((index) => index.IndexStatus ?? 'ACTIVE')];
+    if (description && active.every((status) => status === 'ACTIVE' || status === 'UPDATING')) return description;
+    if (Date.now() > until)
+      throw new TableError(tableName, [`it is not active after ${ACTIVE_WITHIN_MS / 60_000} minutes`]);
+    await sleep(ASK_EVERY_MS);
+  }
+}
+
+async function describe(client: DynamoDBClient, tableName: string): Promise<TableDescription | undefined> {
+  try {
+    return (await client.send(new DescribeTableCommand({ TableName: tableName }))).Table;
+  } catch (error) {
+    if (failureName(error) === 'ResourceNotFoundException') return undefined;
+    throw error;
+  }
+}
+
+async function enableExpiry(client: DynamoDBClient, tableName: string): Promise<void> {
+  const { TimeToLiveDescription } = await client.send(new DescribeTimeToLiveCommand({ TableName: tableName }));
+  if (TimeToLiveDescription?.TimeToLiveStatus?.startsWith('ENABL')) return;
+  const specification = { AttributeName: EXPIRY_ATTRIBUTE, Enabled: true };
+  await client
+    .send(new UpdateTimeToLiveCommand({ TableName: tableName, TimeToLiveSpecification: specification }))
+    .catch(ignoring('ValidationException')); // Another process was first.
+}
+
+async function enablePointInTimeRecovery(client: DynamoDBClient, tableName: string): Promise<void> {
+  try {
+    const { ContinuousBackupsDescription } = await client.send(
+      new DescribeContinuousBackupsCommand({ TableName: tableName }),
+    );
+    const status = ContinuousBackupsDescription?.PointInTimeRecoveryDescription?.PointInTimeRecoveryStatus;
+    if (status === 'ENABLED') return;
+    const specification = { PointInTimeRecoveryEnabled: true };
+    await client.send(
+      new UpdateContinuousBackupsCommand({ TableName: tableName, PointInTimeRecoverySpecification: specification }),
+    );
+  } catch (error) {
+    // DynamoDB Local has no backups. A new table may not have them yet; the next start asks again.
+    ignoring('UnknownOperationException', 'ContinuousBackupsUnavailableException')(error);
+  }
+}
+
+function ignoring(...names: string[]): (error: unknown) => void {
+  return (error) => {
+    if (!names.includes(failureName(error))) throw error;
+  };
+}

@@ -1,0 +1,159 @@
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import {
+  DynamoDBDocumentClient,
+  PutCommand,
+  QueryCommand,
+  TransactWriteCommand,
+  type PutCommandInput,
+  type QueryCommandInput,
+} from '@aws-sdk/lib-dynamodb';
+import { EventStoreUnavailableError } from '../store/store-errors.js';
+import type { AppendRequest } from './append-request.js';
+import type { Deadline } from './deadline.js';
+import { failureKind, failureName, type FailureKind } from './failure.js';
+import type { Item } from './items.js';
+
+export interface Page {
+  readonly items: readonly Item[];
+  /** Whether DynamoDB stopped before the end of what was asked for. */
+  readonly more: boolean;
+}
+
+/** A write that ended without a clear yes. */
+export class WriteFailure {
+  constructor(
+    readonly error: unknown,
+    /** The worst that any attempt of the SDK left behind, not only its last one. */
+    readonly kind: FailureKind,
+  ) {}
+}
+
+/** Sends requests and judges the answers; each call is over when its deadline is. */
+export class Sender {
+  private readonly client: DynamoDBDocumentClient;
+
+  constructor(client: DynamoDBClient) {
+    this.client = DynamoDBDocumentClient.from(client, { marshallOptions: { removeUndefinedValues: true } });
+  }
+
+  /** One attempt of ours; the SDK may make several. @throws WriteFailure */
+  async write(request: AppendRequest, deadline: Deadline): Promise<void> {
+    const attempts = new AttemptLog();
+    try {
+      const { ConsumedCapacity } = await withTimeout(deadline.attemptMs, (abortSignal) => {
+        const command =
+          request.kind === 'put' ? new PutCommand(request.input) : new TransactWriteCommand(request.input);
+        return this.client.send(attempts.watch(command as PutCommand), { abortSignal });
+      });
+      if (ConsumedCapacity === undefined) throw new NoAnswerError();
+    } catch (error) {
+      throw new WriteFailure(error, attempts.leftUnknown ? 'unknown' : writeFailureKind(error, attempts.sent));
+    }
+  }
+
+  /** Once: a snapshot that is lost, or not newer than the one that is there, harms nobody. @throws EventStoreUnavailableError */
+  async writeSnapshot(request: PutCommandInput, deadline: Deadline): Promise<void> {
+    try {
+      await withTimeout(deadline.attemptMs, (abortSignal) =>
+        this.client.send(new PutCommand(request), { abortSignal }),
+      );
+    } catch (error) {
+      if (failureName(error) === 'ConditionalCheckFailedException') return;
+      throw failureKind(error) === 'rejected' ? refused(error, request.TableName) : unreachable(error);
+    }
+  }
+
+  /** Asks until there is an answer. @throws EventStoreUnavailableError at the deadline, or when DynamoDB refuses */
+  async query(input: QueryCommandInput, deadline: Deadline): Promise<Page> {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        const { Items, LastEvaluatedKey } = await withTimeout(deadline.attemptMs, (abortSignal) =>
+          this.client.send(new QueryCommand(input), { abortSignal }),
+        );
+        // An answer without items would make a stream look empty.
+        if (Items === undefined) throw new NoAnswerError();
+        return { items: Items, more: LastEvaluatedKey !== undefined };
+      } catch (error) {
+        if (failureKind(error) === 'rejected') throw refused(error, input.TableName);
+        await deadline.backoff(attempt);
+        if (deadline.passed) throw unreachable(error);
+      }
+    }
+  }
+}
+
+export function refused(error: unknown, tableName: string | undefined): EventStoreUnavailableError {
+  const name = failureName(error);
+  // What DynamoDB says of invalid values may quote them; what it says of rights and names does not.
+  const detail = error instanceof Error && name !== 'ValidationException' ? ` (${error.message})` : '';
+  return new EventStoreUnavailableError(
+    `A request to table "${tableName}" was refused with ${name}${detail}: check that the table exists and that the role of this process may use it.`,
+  );
+}
+
+export function unreachable(error: unknown): EventStoreUnavailableError {
+  return new EventStoreUnavailableError(
+    `DynamoDB did not answer before the deadline (last failure: ${failureName(error)}). Nothing was written. Check the endpoint, the network and the table's capacity, or raise deadlineMs.`,
+  );
+}
+
+/** A 200 whose body is not what DynamoDB answers, as proxies and cut connections produce it. */
+class NoAnswerError extends Error {
+  override readonly name = 'NoAnswer';
+}
+
+/** Watches every attempt inside the SDK's own retries, as its last error hides what the earlier ones were. */
+class AttemptLog {
+  private unknown = false;
+  private started = 0;
+  private ended = 0;
+
+  /** Whether any attempt before the last may have been applied. */
+  get leftUnknown(): boolean {
+    return this.unknown || this.started > this.ended;
+  }
+
+  get sent(): boolean {
+    return this.started > 0;
+  }
+
+  watch(command: PutCommand): PutCommand {
+    command.middlewareStack.add(
+      (next) => async (args) => {
+        this.started++;
+        try {
+          return await next(args);
+        } catch (error) {
+          this.unknown ||= failureKind(error) === 'unknown';
+          throw error;
+        } finally {
+          this.ended++;
+        }
+      },
+      // Below the SDK's retries, so that it sees each of them. The document client adds it to its stack twice.
+      { step: 'finalizeRequest', priority: 'low', name: 'attemptLog', override: true },
+    );
+    return command;
+  }
+}
+
+/** What never left this process has changed nothing; only waiting for credentials is worth another try. */
+function writeFailureKind(error: unknown, sent: boolean): FailureKind {
+  if (sent) return failureKind(error);
+  return ['AbortError', 'CredentialsProviderError'].includes(failureName(error)) ? 'not-applied' : 'rejected';
+}
+
+/** Also over in time where the SDK does not listen to the signal, as while it waits for credentials. */
+async function withTimeout<T>(milliseconds: number, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const controller = new AbortController();
+  const { signal } = controller;
+  const timer = setTimeout(() => controller.abort(), milliseconds);
+  const aborted = new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+  });
+  try {
+    return await Promise.race([run(signal), aborted]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,179 @@
+import type { QueryCommandInput } from '@aws-sdk/lib-dynamodb';
+import { CorruptStreamError } from '../event/event-errors.js';
+import { streamName, type StreamId } from '../event/stream-id.js';
+import { MAX_VERSION, type VersionRange } from '../store/read-range.js';
+import type { Snapshot } from '../store/snapshot.js';
+import type { StoredEvent } from '../store/stored-event.js';
+import { Deadline } from './deadline.js';
+import { isSnapshotItem, snapshotFrom, storedEventFrom, type Item } from './items.js';
+import { eventsQuery, headQuery, sinceSnapshotQuery } from './query-request.js';
+import type { Page, Sender } from './sender.js';
+
+export interface StoredSinceSnapshot {
+  readonly snapshot: Snapshot | undefined;
+  readonly events: AsyncIterable<StoredEvent>;
+}
+
+/**
+ * How often a stream that shows a hole, or part of a commit, is read again. A query is not isolated from a
+ * transaction that is being applied, so it may see some of its items; a moment later they are all there.
+ */
+const MAX_REREADS = 8;
+
+/** Tail that is fetched along where a state was expected in the last event, and was not there. */
+const FALLBACK_TAIL = 100;
+
+/** Reads streams, and never shows a hole or half a commit. */
+export class StreamReader {
+  constructor(
+    private readonly sender: Sender,
+    private readonly tableName: string,
+    private readonly deadlineMs: number,
+  ) {}
+
+  /** The last event, `undefined` when there is none. */
+  async head(pk: string, deadline: Deadline): Promise<StoredEvent | undefined> {
+    const { items } = await this.sender.query(headQuery(this.tableName, pk), deadline);
+    return items[0] && storedEventFrom(items[0]);
+  }
+
+  /** The event at a version, `undefined` when there is none. */
+  async at(pk: string, version: number, deadline: Deadline): Promise<StoredEvent | undefined> {
+    const range = { from: version, to: version, forward: true, limit: 1 };
+    const { items } = await this.sender.query(eventsQuery(this.tableName, pk, range), deadline);
+    return items[0] && storedEventFrom(items[0]);
+  }
+
+  async *read(stream: StreamId, pk: string, range: VersionRange): AsyncGenerator<StoredEvent, void> {
+    const { forward, from, to } = range;
+    let left = range.limit;
+    let next = forward ? from : undefined;
+    let last: StoredEvent | undefined;
+    let rereads = 0;
+    while (left > 0 && from <= to && (next === undefined || (next >= from && next <= to))) {
+      const bounds = forward ? { from: next ?? from, to } : { from, to: next ?? to };
+      const page = await this.page(eventsQuery(this.tableName, pk, { ...bounds, forward, limit: left }));
+      let broken = false;
+      for (const item of page.items) {
+        const event = storedEventFrom(item);
+        broken = next === undefined ? isHeadOfHalfCommit(event, to) : event.version !== next;
+        if (broken) break;
+        yield event;
+        last = event;
+        next = event.version + (forward ? 1 : -1);
+        left--;
+        rereads = 0;
+      }
+      if (!broken && page.more) continue;
+      if (!broken && (left === 0 || endsWell(forward, last, next, range))) return;
+      await this.reread(stream, next ?? to, rereads++);
+    }
+  }
+
+  async sinceSnapshot(stream: StreamId, pk: string, tail: number): Promise<StoredSinceSnapshot> {
+    if (tail === 0) return this.sinceInlineState(stream, pk);
+    for (let rereads = 0; ; rereads++) {
+      const { items, more } = await this.page(sinceSnapshotQuery(this.tableName, pk, tail));
+      const events = items.filter((item) => !isSnapshotItem(item)).map((item) => storedEventFrom(item));
+      const hole = firstHole(events, more);
+      if (hole === undefined) return this.assemble(stream, pk, newestSnapshot(items, events), events.toReversed());
+      await this.reread(stream, hole, rereads);
+    }
+  }
+
+  private async sinceInlineState(stream: StreamId, pk: string): Promise<StoredSinceSnapshot> {
+    const head = await this.head(pk, Deadline.after(this.deadlineMs));
+    if (head && (!head.state || isHeadOfHalfCommit(head, MAX_VERSION)))
+      return this.sinceSnapshot(stream, pk, FALLBACK_TAIL);
+    return { snapshot: head && stateOf(head), events: this.read(stream, pk, NOTHING) };
+  }
+
+  /** @param newest events that were fetched along, oldest first; older ones after the snapshot are read when asked for */
+  private assemble(
+    stream: StreamId,
+    pk: string,
+    snapshot: Snapshot | undefined,
+    newest: readonly StoredEvent[],
+  ): StoredSinceSnapshot {
+    const from = (snapshot?.version ?? 0) + 1;
+    const fetchedFrom = newest[0]?.version ?? MAX_VERSION + 1;
+    const older = this.read(stream, pk, {
+      from,
+      to: newest.length === 0 ? 0 : fetchedFrom - 1,
+      forward: true,
+      limit: Infinity,
+    });
+    async function* events(): AsyncGenerator<StoredEvent, void> {
+      let next = from;
+      for await (const event of older) {
+        yield event;
+        next = event.version + 1;
+      }
+      for (const event of newest) {
+        if (event.version < next) continue;
+        if (event.version > next) throw holeAt(stream, next);
+        yield event;
+        next = event.version + 1;
+      }
+    }
+    return { snapshot, events: events() };
+  }
+
+  private page(query: QueryCommandInput): Promise<Page> {
+    return this.sender.query(query, Deadline.after(this.deadlineMs));
+  }
+
+  private async reread(stream: StreamId, version: number, rereads: number): Promise<void> {
+    if (rereads < MAX_REREADS) return Deadline.after(this.deadlineMs).backoff(rereads);
+    throw holeAt(stream, version);
+  }
+}
+
+function holeAt(stream: StreamId, version: number): CorruptStreamError {
+  return new CorruptStreamError(
+    `${streamName(stream)} has a hole at version ${version}, or shows only part of a commit: an event was deleted from outside. Restore the table to a moment before that.`,
+  );
+}
+
+const NOTHING: VersionRange = { from: 1, to: 0, forward: true, limit: 0 };
+
+/** The newest event seen is not the last of its commit, so the rest is not visible yet. */
+function isHeadOfHalfCommit({ version, commitIndex, commitSize }: StoredEvent, to: number): boolean {
+  return version < to && commitIndex + 1 < commitSize;
+}
+
+/** Whether a read that met no more events has met all: whole commits at the end, down to the first at the start. */
+function endsWell(
+  forward: boolean,
+  last: StoredEvent | undefined,
+  next: number | undefined,
+  { from, to }: VersionRange,
+): boolean {
+  if (last === undefined) return true;
+  return forward ? !isHeadOfHalfCommit(last, to) : (next ?? 0) < from;
+}
+
+/** The version of the first hole in events that are in backward order. */
+function firstHole(events: readonly StoredEvent[], more: boolean): number | undefined {
+  const [newest] = events;
+  if (!newest) return undefined;
+  if (isHeadOfHalfCommit(newest, MAX_VERSION)) return newest.version + 1;
+  const index = events.findIndex((event, position) => event.version !== newest.version - position);
+  if (index !== -1) return newest.version - index;
+  const oldest = events.at(-1)!.version;
+  return more || oldest === 1 ? undefined : oldest - 1;
+}
+
+/** The separate snapshot, or a state inside one of the events, whichever is newer; none that is ahead of the events. */
+function newestSnapshot(items: readonly Item[], events: readonly StoredEvent[]): Snapshot | undefined {
+  const separate = items[0] && isSnapshotItem(items[0]) ? snapshotFrom(items[0]) : undefined;
+  const inline = events.find((event) => event.state);
+  const head = events[0]?.version ?? 0;
+  const usable = separate && separate.version <= head ? separate : undefined;
+  if (inline && inline.version > (usable?.version ?? 0)) return stateOf(inline);
+  return usable;
+}
+
+function stateOf({ version, eventTime, state }: StoredEvent): Snapshot | undefined {
+  return state && { version, eventTime, ...state };
+}

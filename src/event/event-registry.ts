@@ -1,0 +1,107 @@
+import type { Class } from './class-type.js';
+import { Codec, setOwn, type ValueType } from './codec.js';
+import { compress, decompress, type StoredText } from './compression.js';
+import { EventRegistrationError, UnknownEventTypeError } from './event-errors.js';
+import { classOf, eventTypeOf, type EventTypeDefinition } from './event-type.js';
+import { hasValidationRules, loadEventValidator, type EventValidator } from './event-validation.js';
+
+/** An event's own part of what is stored. */
+export interface EncodedEvent {
+  readonly eventType: string;
+  readonly schemaVersion: number;
+  readonly eventData: StoredText;
+}
+
+/** The event classes of one application, by their durable names; turns instances into stored data and back. */
+export class EventRegistry {
+  readonly codec: Codec;
+  private readonly byName = new Map<string, Class>();
+  private readonly definitions = new Map<Class, EventTypeDefinition>();
+  private validate: EventValidator | undefined;
+
+  constructor(options: { readonly valueTypes?: readonly ValueType[] } = {}) {
+    this.codec = new Codec(options.valueTypes);
+  }
+
+  /** @throws EventRegistrationError when `@EventType` is missing, or a name or alias is taken by another class */
+  register(...eventClasses: readonly Class[]): this {
+    for (const eventClass of eventClasses) this.registerOne(eventClass);
+    return this;
+  }
+
+  /** Loads class-validator when, and only when, a registered class has rules. Await it before the first command. */
+  async prepareValidation(): Promise<void> {
+    if (this.validate || ![...this.definitions.keys()].some(hasValidationRules)) return;
+    this.validate = await loadEventValidator();
+  }
+
+  /**
+   * @throws InvalidEventError by the class-validator rules of the class
+   * @throws UnserializableEventError for a value that would not come back identical
+   * @throws EventRegistrationError when the class is not registered here
+   */
+  encode(event: object): EncodedEvent {
+    const definition = this.definitionOf(event);
+    this.validate?.(event, definition.name);
+    const eventData = compress(this.codec.encode(event, definition.name));
+    return { eventType: definition.name, schemaVersion: definition.version, eventData };
+  }
+
+  /** The instance again, in the shape of today; its constructor is not called.
+   * @throws UnknownEventTypeError when no class has this name, or the data is of a later schema version
+   */
+  decode({ eventType, schemaVersion, eventData }: EncodedEvent): object {
+    const eventClass = this.byName.get(eventType);
+    const definition = eventClass && this.definitions.get(eventClass);
+    if (!definition) {
+      throw new UnknownEventTypeError(
+        eventType,
+        'no registered class has this name. Register its class with EventStoreModule.forFeature, or add the name to the aliases of the class that replaced it.',
+      );
+    }
+    if (schemaVersion > definition.version) {
+      throw new UnknownEventTypeError(
+        eventType,
+        `it is stored with schema version ${schemaVersion}, and ${eventClass.name} knows ${definition.version}. Deploy the newer code to every reader first.`,
+      );
+    }
+    let data: object = this.codec.decode(decompress(eventData));
+    for (let version = schemaVersion; version < definition.version; version++) {
+      data = definition.upcast[version]?.(data) ?? data;
+    }
+    const event = Object.create(eventClass.prototype as object) as object;
+    for (const key of Object.keys(data)) setOwn(event, key, (data as Record<string, unknown>)[key]);
+    return event;
+  }
+
+  private registerOne(eventClass: Class): void {
+    if (this.definitions.has(eventClass)) return;
+    const definition = eventTypeOf(eventClass);
+    if (!definition) {
+      throw new EventRegistrationError(`${eventClass.name} has no durable name: decorate it with @EventType('…').`);
+    }
+    for (const name of [definition.name, ...definition.aliases]) {
+      const other = this.byName.get(name);
+      if (other && other !== eventClass) {
+        throw new EventRegistrationError(
+          `Two event classes share the name "${name}": ${other.name} and ${eventClass.name}. Rename one of them, or drop the alias.`,
+        );
+      }
+    }
+    for (const name of [definition.name, ...definition.aliases]) this.byName.set(name, eventClass);
+    this.definitions.set(eventClass, definition);
+  }
+
+  private definitionOf(event: object): EventTypeDefinition {
+    const eventClass = classOf(event);
+    const definition = this.definitions.get(eventClass);
+    if (!definition) {
+      throw new EventRegistrationError(
+        eventTypeOf(eventClass)
+          ? `${eventClass.name} is not registered: pass it, or an aggregate with @On(${eventClass.name}), to EventStoreModule.forFeature.`
+          : `${eventClass.name} is not an event class: decorate it with @EventType('…').`,
+      );
+    }
+    return definition;
+  }
+}

@@ -1,0 +1,59 @@
+// Events
+export type { Class } from './event/class-type.js';
+export type { ValueType } from './event/codec.js';
+export {
+  CorruptStreamError,
+  EventRegistrationError,
+  InvalidEventError,
+  InvalidStreamIdError,
+  UnknownEventTypeError,
+  UnserializableEventError,
+} from './event/event-errors.js';
+export type { EventMetadata } from './event/event-metadata.js';
+export { EventRegistry } from './event/event-registry.js';
+export { EventStoreError, type EventStoreErrorCode } from './event/event-store-error.js';
+export { EventType, type EventTypeOptions, type Upcast } from './event/event-type.js';
+export { On } from './event/on.js';
+export { recordedEventOf, type RecordedEvent } from './event/recorded-event.js';
+export type { StreamId } from './event/stream-id.js';
+
+// Aggregates
+export { Aggregate, type AggregateOptions, type SnapshotPolicy } from './aggregate/aggregate-definition.js';
+export {
+  AggregateNotFoundError,
+  AggregateRegistrationError,
+  AggregateUnusableError,
+  MissingApplierError,
+  NestedCommandFailedError,
+  UnitOfWorkClosedError,
+} from './aggregate/aggregate-errors.js';
+export { AggregateRepository, type PastMoment } from './aggregate/aggregate-repository.js';
+export { AggregateRoot, type Snapshotting } from './aggregate/aggregate-root.js';
+export { CommandContext, type CommandContextValues } from './aggregate/command-context.js';
+
+// Stores
+export type { Commit, CommitResult, StreamAppend, StreamHead } from './store/commit.js';
+export { EventStore, type ReadRange } from './store/event-store.js';
+export { ANY_VERSION, NO_STREAM, type ExpectedVersion } from './store/expected-version.js';
+export { InMemoryEventStore } from './store/in-memory-event-store.js';
+export type { Snapshot, SnapshotState, StreamSinceSnapshot } from './store/snapshot.js';
+export {
+  CommitOutcomeUnknownError,
+  CommitTooLargeError,
+  ConcurrencyError,
+  EventStoreUnavailableError,
+  InvalidCommitError,
+} from './store/store-errors.js';
+
+// DynamoDB
+export { DynamoDbEventStore, type DynamoDbEventStoreOptions } from './dynamodb/dynamodb-event-store.js';
+export { provisionTables } from './dynamodb/provision.js';
+export type { TableNames } from './dynamodb/table.js';
+export { TableError } from './dynamodb/table-check.js';
+
+// Nest
+export { ConflictRetries, OwnUnitOfWork } from './nest/command-options.js';
+export { EventStoreExceptionFilter } from './nest/event-store-exception.filter.js';
+export { InvalidConfigurationError, type EventStoreModuleOptions } from './nest/event-store-options.js';
+export { EventStoreModule } from './nest/event-store.module.js';
+export { getAggregateRepositoryToken, InjectAggregateRepository } from './nest/inject-aggregate-repository.js';

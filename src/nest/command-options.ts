@@ -1,0 +1,55 @@
+import 'reflect-metadata';
+import type { ModulesContainer } from '@nestjs/core';
+import type { Class } from '../event/class-type.js';
+
+const CONFLICT_RETRIES = Symbol.for('nestjs-dynamodb-event-store:conflict-retries');
+const OWN_UNIT_OF_WORK = Symbol.for('nestjs-dynamodb-event-store:own-unit-of-work');
+
+/** Where `@CommandHandler` of @nestjs/cqrs, 11 and 12, keeps the command's class. */
+const CQRS_COMMAND_HANDLER = '__commandHandler__';
+
+/**
+ * How often this handler's command is run again after a lost race, instead of `conflictRetries` of the module.
+ *
+ * @throws RangeError when it is not a whole number from 0
+ */
+export function ConflictRetries(retries: number): ClassDecorator {
+  if (!Number.isSafeInteger(retries) || retries < 0)
+    throw new RangeError('@ConflictRetries needs a whole number from 0.');
+  return (handler) => Reflect.defineMetadata(CONFLICT_RETRIES, retries, handler);
+}
+
+/**
+ * Gives this handler's command a unit of work of its own where another command sends it: it commits when it
+ * finishes, whatever becomes of the other.
+ */
+export function OwnUnitOfWork(): ClassDecorator {
+  return (handler) => Reflect.defineMetadata(OWN_UNIT_OF_WORK, true, handler);
+}
+
+/** What the decorators on a command's handler say. */
+export interface CommandOptions {
+  readonly conflictRetries?: number;
+  readonly ownUnitOfWork: boolean;
+}
+
+/** The options of all command handlers of the application, by command class. */
+export function commandOptionsIn(modules: ModulesContainer): ReadonlyMap<Class, CommandOptions> {
+  const options = new Map<Class, CommandOptions>();
+  for (const module of modules.values()) {
+    for (const { instance, metatype } of module.providers.values()) {
+      const handler = ((instance as object | null)?.constructor ?? metatype) as Class | null;
+      const command = handler && (Reflect.getMetadata(CQRS_COMMAND_HANDLER, handler) as Class | undefined);
+      if (command) options.set(command, optionsOf(handler));
+    }
+  }
+  return options;
+}
+
+function optionsOf(handler: Class): CommandOptions {
+  const conflictRetries = Reflect.getMetadata(CONFLICT_RETRIES, handler) as number | undefined;
+  return {
+    ownUnitOfWork: Reflect.hasMetadata(OWN_UNIT_OF_WORK, handler),
+    ...(conflictRetries !== undefined && { conflictRetries }),
+  };
+}

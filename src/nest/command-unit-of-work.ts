@@ -1,0 +1,93 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ModulesContainer } from '@nestjs/core';
+import { CommandBus, EventBus, type AsyncContext } from '@nestjs/cqrs';
+import { UnitOfWork } from '../aggregate/unit-of-work.js';
+import type { UnitsOfWork } from '../aggregate/units-of-work.js';
+import type { Class } from '../event/class-type.js';
+import { classOf } from '../event/event-type.js';
+import { ConcurrencyError } from '../store/store-errors.js';
+import { contextOf, copyCommand, copyContext } from './command-copy.js';
+import { commandOptionsIn, type CommandOptions } from './command-options.js';
+import type { CommittedEvents } from './committed-events.js';
+
+type Execute = (command: object, context?: AsyncContext) => Promise<unknown>;
+
+/** Gives every command of the application a unit of work. */
+export class CommandUnitOfWork {
+  private options: ReadonlyMap<Class, CommandOptions> = new Map();
+
+  constructor(
+    private readonly modules: ModulesContainer,
+    private readonly units: UnitsOfWork,
+    private readonly events: CommittedEvents,
+    private readonly conflictRetries: number,
+  ) {}
+
+  /**
+   * Replaces `execute` of every command bus of the application. There may be several, as `CqrsModule` has a bus for
+   * each way it is imported; sagas, controllers and handlers all send through `execute`.
+   */
+  install(): void {
+    this.options = commandOptionsIn(this.modules);
+    const seen = new Set<CommandBus>();
+    for (const module of this.modules.values()) {
+      const providers = [...module.providers.values()].map(({ instance }) => instance as unknown);
+      const eventBus = providers.find((provider) => provider instanceof EventBus);
+      for (const bus of providers) {
+        if (!(bus instanceof CommandBus) || seen.has(bus)) continue;
+        seen.add(bus);
+        const original = bus.execute.bind(bus) as Execute;
+        bus.execute = ((command: object, context?: AsyncContext) =>
+          this.execute(original, eventBus, command, context)) as typeof bus.execute;
+      }
+    }
+  }
+
+  private async execute(
+    original: Execute,
+    bus: EventBus | undefined,
+    command: object,
+    context?: AsyncContext,
+  ): Promise<unknown> {
+    const { ownUnitOfWork = false, conflictRetries = this.conflictRetries } = this.options.get(classOf(command)) ?? {};
+    // A nested command joins the unit that is running.
+    const outer = this.units.current();
+    if (outer && !ownUnitOfWork) return outer.join(() => original(command, context));
+
+    const commandId = randomUUID();
+    const pristine = conflictRetries > 0 ? copyCommand(command) : command;
+    const pristineContext = context ?? contextOf(command);
+    for (let attempt = 0; ; attempt++) {
+      // 1. Another run gets a copy of the command, and with it a request-scoped handler of its own.
+      const sent = attempt === 0 ? command : copyCommand(pristine);
+      const sentContext = attempt === 0 ? context : copyContext(pristineContext);
+      const unit = new UnitOfWork((events) => this.events.publish(events, bus, contextOf(sent)));
+      // 2. The handler loads, decides and applies.
+      const result = await this.handle(unit, () => original(sent, sentContext));
+      try {
+        // 3. All that it changed is stored together, and published.
+        await this.units.commit(unit, commandId);
+        return result;
+      } catch (error) {
+        // 4. Another commit came first: the decision was made on what is no longer true, so it is made again.
+        if (!(error instanceof ConcurrencyError) || attempt >= conflictRetries) throw error;
+        await backoff(attempt);
+      }
+    }
+  }
+
+  private async handle(unit: UnitOfWork, run: () => Promise<unknown>): Promise<unknown> {
+    try {
+      return await this.units.run(unit, run);
+    } catch (error) {
+      unit.close();
+      throw error;
+    }
+  }
+}
+
+/** A random wait below a ceiling that doubles up to a second: "full jitter" (AWS Builders' Library). */
+async function backoff(attempt: number): Promise<void> {
+  await sleep(Math.random() * Math.min(1000, 10 * 2 ** attempt));
+}

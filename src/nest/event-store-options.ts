@@ -1,0 +1,81 @@
+import type { DynamoDbOptions } from '../dynamodb/dynamodb-connection.js';
+import type { TableNames } from '../dynamodb/table.js';
+import type { ValueType } from '../event/codec.js';
+import { EventStoreError } from '../event/event-store-error.js';
+
+/** Options of `EventStoreModule.forRoot` and `forRootAsync`. */
+export interface EventStoreModuleOptions extends DynamoDbOptions {
+  /** `memory` keeps everything in this process, with the same promises: for tests and first steps. Default `dynamodb`. */
+  readonly storage?: 'dynamodb' | 'memory';
+  /** Create missing tables at start-up; default false, which checks that they are there. */
+  readonly provision?: boolean;
+  /** How often a command that lost a race is run again before `ConcurrencyError`; default 3. */
+  readonly conflictRetries?: number;
+  /** No commit, and no page of a read, takes longer; in milliseconds, default 10,000. */
+  readonly deadlineMs?: number;
+  readonly snapshots?: {
+    /** Let a command wait until its snapshots are written, where the process may freeze after it, as on Lambda. Default false. */
+    readonly wait?: boolean;
+  };
+  /** Classes of values that events and snapshots may hold beside plain data. */
+  // oxlint-disable-next-line typescript/no-explicit-any -- each entry is typed by its own class
+  readonly valueTypes?: readonly ValueType<any>[];
+}
+
+/** Options with their defaults, checked. */
+export interface EventStoreSettings extends DynamoDbOptions {
+  readonly storage: 'dynamodb' | 'memory';
+  readonly tables: TableNames;
+  readonly provision: boolean;
+  readonly conflictRetries: number;
+  readonly deadlineMs: number;
+  readonly waitForSnapshots: boolean;
+  readonly valueTypes: readonly ValueType[];
+}
+
+/** The options of EventStoreModule contradict each other, or one is missing. */
+export class InvalidConfigurationError extends EventStoreError {
+  readonly code = 'INVALID_CONFIGURATION';
+}
+
+const IN_MEMORY_TABLES: TableNames = { events: 'memory', bookkeeping: 'memory' };
+
+/** @throws InvalidConfigurationError naming the option and the fix */
+export function settingsFrom(options: EventStoreModuleOptions): EventStoreSettings {
+  const {
+    storage = 'dynamodb',
+    conflictRetries = 3,
+    deadlineMs = 10_000,
+    provision = false,
+    snapshots,
+    valueTypes = [],
+  } = options;
+  if (storage !== 'dynamodb' && storage !== 'memory') {
+    throw new InvalidConfigurationError(`storage must be 'dynamodb' or 'memory'.`);
+  }
+  if (storage === 'dynamodb' && !(options.tables?.events && options.tables.bookkeeping)) {
+    throw new InvalidConfigurationError(
+      `EventStoreModule needs the names of its tables: forRoot({ tables: { events: '…', bookkeeping: '…' } }), or storage: 'memory'.`,
+    );
+  }
+  if (options.client && options.clientConfig) {
+    throw new InvalidConfigurationError('Give EventStoreModule client or clientConfig, not both.');
+  }
+  if (!Number.isSafeInteger(conflictRetries) || conflictRetries < 0) {
+    throw new InvalidConfigurationError('conflictRetries must be a whole number from 0.');
+  }
+  if (!(Number.isFinite(deadlineMs) && deadlineMs > 0)) {
+    throw new InvalidConfigurationError('deadlineMs must be a number of milliseconds above 0.');
+  }
+  return {
+    storage,
+    tables: options.tables ?? IN_MEMORY_TABLES,
+    provision,
+    conflictRetries,
+    deadlineMs,
+    waitForSnapshots: snapshots?.wait ?? false,
+    valueTypes,
+    ...(options.client && { client: options.client }),
+    ...(options.clientConfig && { clientConfig: options.clientConfig }),
+  };
+}

@@ -1,0 +1,189 @@
+import {
+  ConfigurableModuleBuilder,
+  Inject,
+  Logger,
+  Module,
+  type DynamicModule,
+  type FactoryProvider,
+  type OnApplicationShutdown,
+  type OnModuleInit,
+  type Provider,
+} from '@nestjs/common';
+import { ModulesContainer } from '@nestjs/core';
+import { AggregateRegistry } from '../aggregate/aggregate-registry.js';
+import { AggregateRepository } from '../aggregate/aggregate-repository.js';
+import type { AggregateRoot } from '../aggregate/aggregate-root.js';
+import { SnapshotWriter } from '../aggregate/snapshot-writer.js';
+import { UnitsOfWork } from '../aggregate/units-of-work.js';
+import { DynamoDbConnection } from '../dynamodb/dynamodb-connection.js';
+import { DynamoDbEventStore } from '../dynamodb/dynamodb-event-store.js';
+import { provisionTables } from '../dynamodb/provision.js';
+import { checkTables } from '../dynamodb/table-check.js';
+import type { Class } from '../event/class-type.js';
+import { EventRegistry } from '../event/event-registry.js';
+import { eventTypeOf } from '../event/event-type.js';
+import { EventStore } from '../store/event-store.js';
+import { InMemoryEventStore } from '../store/in-memory-event-store.js';
+import { CommandUnitOfWork } from './command-unit-of-work.js';
+import { CommittedEvents } from './committed-events.js';
+import { settingsFrom, type EventStoreModuleOptions, type EventStoreSettings } from './event-store-options.js';
+import { getAggregateRepositoryToken } from './inject-aggregate-repository.js';
+
+const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<EventStoreModuleOptions>()
+  .setClassMethodName('forRoot')
+  .setExtras({}, (definition) => ({ ...definition, global: true }))
+  .build();
+
+const SETTINGS = Symbol('EventStoreSettings');
+
+/** The connection to DynamoDB, null for the in-memory store. */
+const CONNECTION = Symbol('DynamoDbConnection');
+
+const providers: Provider[] = [
+  { provide: SETTINGS, inject: [MODULE_OPTIONS_TOKEN], useFactory: settingsFrom },
+  {
+    provide: CONNECTION,
+    inject: [SETTINGS],
+    useFactory: (settings: EventStoreSettings) =>
+      settings.storage === 'memory' ? null : new DynamoDbConnection(settings),
+  },
+  {
+    provide: EventRegistry,
+    inject: [SETTINGS],
+    useFactory: ({ valueTypes }: EventStoreSettings) => new EventRegistry({ valueTypes }),
+  },
+  {
+    provide: EventStore,
+    inject: [SETTINGS, CONNECTION, EventRegistry],
+    useFactory: (
+      { tables, deadlineMs }: EventStoreSettings,
+      connection: DynamoDbConnection | null,
+      registry: EventRegistry,
+    ) =>
+      connection
+        ? new DynamoDbEventStore({ client: connection.client, tables, registry, deadlineMs })
+        : new InMemoryEventStore(registry),
+  },
+  {
+    provide: AggregateRegistry,
+    inject: [EventRegistry],
+    useFactory: (events: EventRegistry) => new AggregateRegistry(events),
+  },
+  {
+    provide: SnapshotWriter,
+    inject: [EventStore, SETTINGS],
+    useFactory: (store: EventStore, { waitForSnapshots }: EventStoreSettings) =>
+      new SnapshotWriter(store, waitForSnapshots),
+  },
+  {
+    provide: UnitsOfWork,
+    inject: [EventStore, EventRegistry, SnapshotWriter],
+    useFactory: (store: EventStore, registry: EventRegistry, snapshots: SnapshotWriter) =>
+      new UnitsOfWork(store, registry, snapshots),
+  },
+  {
+    provide: CommittedEvents,
+    inject: [ModulesContainer],
+    useFactory: (modules: ModulesContainer) => new CommittedEvents(modules),
+  },
+  {
+    provide: CommandUnitOfWork,
+    inject: [ModulesContainer, UnitsOfWork, CommittedEvents, SETTINGS],
+    useFactory: (
+      modules: ModulesContainer,
+      units: UnitsOfWork,
+      events: CommittedEvents,
+      { conflictRetries }: EventStoreSettings,
+    ) => new CommandUnitOfWork(modules, units, events, conflictRetries),
+  },
+];
+
+/**
+ * The event store of an application. Import `forRoot` once, in the root module, and `forFeature` wherever
+ * aggregates are declared.
+ */
+@Module({
+  providers,
+  exports: [EventStore, EventRegistry, AggregateRegistry, UnitsOfWork, CommittedEvents],
+})
+export class EventStoreModule extends ConfigurableModuleClass implements OnModuleInit, OnApplicationShutdown {
+  constructor(
+    @Inject(SETTINGS) private readonly settings: EventStoreSettings,
+    @Inject(CONNECTION) private readonly connection: DynamoDbConnection | null,
+    @Inject(EventRegistry) private readonly registry: EventRegistry,
+    @Inject(CommandUnitOfWork) private readonly commands: CommandUnitOfWork,
+    @Inject(SnapshotWriter) private readonly snapshots: SnapshotWriter,
+  ) {
+    super();
+  }
+
+  /**
+   * Registers aggregates with all their events, and provides their repositories. Event classes that belong to no
+   * aggregate here, as for imports and tools, may stand in the list too.
+   *
+   * @throws AggregateRegistrationError, EventRegistrationError at start-up, naming the class and the fix
+   */
+  static forFeature(classes: readonly Class[]): DynamicModule {
+    const aggregates = classes.filter((candidate) => !eventTypeOf(candidate)) as Class<AggregateRoot>[];
+    const events = classes.filter((candidate) => eventTypeOf(candidate));
+    const repositories = aggregates.map((aggregateClass) => repositoryProvider(aggregateClass));
+    return {
+      module: EventStoreFeatureModule,
+      providers: [
+        ...repositories,
+        { provide: Symbol('events'), inject: [EventRegistry], useFactory: registering(events) },
+      ],
+      exports: repositories.map(({ provide }) => provide),
+    };
+  }
+
+  async onModuleInit(): Promise<void> {
+    await this.registry.prepareValidation();
+    await this.openTables();
+    this.commands.install();
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.snapshots.drain();
+    this.connection?.close();
+  }
+
+  private async openTables(): Promise<void> {
+    if (!this.connection) return;
+    const { client } = this.connection;
+    const { tables, provision } = this.settings;
+    const logger = new Logger('EventStore');
+    if (provision) return provisionTables(client, tables, (step) => logger.log(step));
+    await checkTables(client, tables, (tableName) =>
+      logger.warn(`Table "${tableName}" is not checked, as this role lacks dynamodb:DescribeTable on it.`),
+    );
+  }
+}
+
+@Module({})
+class EventStoreFeatureModule {}
+
+function repositoryProvider(aggregateClass: Class<AggregateRoot>): FactoryProvider {
+  return {
+    provide: getAggregateRepositoryToken(aggregateClass),
+    inject: [AggregateRegistry, EventStore, EventRegistry, UnitsOfWork, CommittedEvents],
+    useFactory: (
+      aggregates: AggregateRegistry,
+      store: EventStore,
+      registry: EventRegistry,
+      units: UnitsOfWork,
+      committed: CommittedEvents,
+    ) => {
+      const definition = aggregates.register(aggregateClass);
+      const publish = (events: readonly object[]) => committed.publish(events);
+      return new AggregateRepository(aggregateClass, definition, { store, registry, units, publish });
+    },
+  };
+}
+
+function registering(events: readonly Class[]): (registry: EventRegistry) => null {
+  return (registry) => {
+    registry.register(...events);
+    return null;
+  };
+}

@@ -1,0 +1,39 @@
+import type { EventMetadata } from '../event/event-metadata.js';
+import type { StreamId } from '../event/stream-id.js';
+import type { ExpectedVersion } from './expected-version.js';
+import type { SnapshotState } from './snapshot.js';
+
+/** Events of one or several streams, to be stored together or not at all. */
+export interface Commit {
+  /** At most one entry a stream. One without events is left out, its expected version unchecked. */
+  readonly appends: readonly StreamAppend[];
+  /** Goes to every event of the commit. */
+  readonly metadata?: Partial<EventMetadata>;
+  /** Names the commit; 1 to 36 characters, a new UUID by default. Give your own to find a commit again. */
+  readonly commitId?: string;
+}
+
+export interface StreamAppend {
+  readonly stream: StreamId;
+  readonly events: readonly object[];
+  readonly expectedVersion: ExpectedVersion;
+  /**
+   * The head that a load has just shown, of version `expectedVersion`: spares the request that checks a bare number.
+   * A wrong one would leave a gap in the stream, so pass on only what a read returned.
+   */
+  readonly loadedHead?: StreamHead;
+  /** State of the aggregate after these events, to be stored inside the last one's item. */
+  readonly state?: SnapshotState;
+}
+
+/** The last event of a stream; version 0 and time 0 when there is none. */
+export interface StreamHead {
+  readonly version: number;
+  readonly eventTime: number;
+}
+
+export interface CommitResult {
+  readonly commitId: string;
+  /** Each stream that got events, with its version after them. */
+  readonly appended: readonly { readonly stream: StreamId; readonly version: number }[];
+}

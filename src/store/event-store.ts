@@ -1,0 +1,67 @@
+import type { EventMetadata } from '../event/event-metadata.js';
+import type { RecordedEvent } from '../event/recorded-event.js';
+import type { StreamId } from '../event/stream-id.js';
+import type { Commit, CommitResult } from './commit.js';
+import type { ExpectedVersion } from './expected-version.js';
+import type { Snapshot, StreamSinceSnapshot } from './snapshot.js';
+
+/** Which events of a stream, and in which order. Both bounds are inclusive, whatever the direction. */
+export interface ReadRange {
+  readonly fromVersion?: number;
+  readonly toVersion?: number;
+  /** Default `forward`: oldest first. */
+  readonly direction?: 'forward' | 'backward';
+  /** At most so many events; default all. */
+  readonly limit?: number;
+}
+
+/**
+ * The store of events. Commands need none of this, as the repository uses it; it is there for imports, migrations
+ * and tools. Inject it by this class.
+ */
+export abstract class EventStore {
+  /**
+   * Stores events at the end of one stream. A number as expected version costs one more request than `NO_STREAM`,
+   * as the head is checked. Without events nothing happens.
+   *
+   * @throws ConcurrencyError when the stream is at another version
+   * @throws what {@link commit} throws
+   */
+  append(
+    stream: StreamId,
+    events: readonly object[],
+    options: { readonly expectedVersion: ExpectedVersion; readonly metadata?: Partial<EventMetadata> },
+  ): Promise<CommitResult> {
+    const { expectedVersion, metadata } = options;
+    return this.commit({ appends: [{ stream, events, expectedVersion }], ...(metadata && { metadata }) });
+  }
+
+  /**
+   * Stores the events of several streams atomically: 1 to 100 events of together at most 4 MB.
+   *
+   * @throws ConcurrencyError when a stream is at another version than expected
+   * @throws CommitTooLargeError, InvalidStreamIdError, InvalidCommitError, InvalidEventError, UnserializableEventError
+   *   before anything is written
+   * @throws EventStoreUnavailableError when nothing could be written before the deadline
+   * @throws CommitOutcomeUnknownError when it could not be learned whether it was written
+   */
+  abstract commit(commit: Commit): Promise<CommitResult>;
+
+  /**
+   * The events of a stream, none when there is no such stream. Pages as it goes, with one page in memory at most.
+   *
+   * @throws UnknownEventTypeError, CorruptStreamError, EventStoreUnavailableError, InvalidStreamIdError while iterating
+   */
+  abstract read(stream: StreamId, range?: ReadRange): AsyncIterable<RecordedEvent>;
+
+  /**
+   * The newest snapshot of a stream and the events after it.
+   *
+   * @param tail how many events to fetch along with the snapshot; up to so many, it is a single request. 0 looks only
+   *   for a state that travelled with the last event itself
+   */
+  abstract readSinceSnapshot(stream: StreamId, tail: number): Promise<StreamSinceSnapshot>;
+
+  /** Keeps a snapshot, unless a newer one is there. */
+  abstract saveSnapshot(stream: StreamId, snapshot: Snapshot): Promise<void>;
+}

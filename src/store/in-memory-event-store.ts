@@ -1,0 +1,85 @@
+import { storedBytes } from '../event/compression.js';
+import type { EventRegistry } from '../event/event-registry.js';
+import type { RecordedEvent } from '../event/recorded-event.js';
+import { streamKey, type StreamId } from '../event/stream-id.js';
+import type { Commit, CommitResult, StreamHead } from './commit.js';
+import { assertEventSizes } from './commit-limits.js';
+import { EventStore, type ReadRange } from './event-store.js';
+import { ANY_VERSION } from './expected-version.js';
+import { prepareCommit } from './prepare-commit.js';
+import { versionRange } from './read-range.js';
+import type { Snapshot, StreamSinceSnapshot } from './snapshot.js';
+import { ConcurrencyError } from './store-errors.js';
+import { placeEvents, recordedEventFrom, recordInstances, type StoredEvent } from './stored-event.js';
+
+/**
+ * The store in a few lines: what an event store promises, without a database in the way. It is the reference for
+ * what DynamoDbEventStore does, keeps events in the same encoded form, and refuses what that refuses; its sizes
+ * leave out keys and metadata, so an event within a kilobyte of a limit may be judged otherwise.
+ */
+export class InMemoryEventStore extends EventStore {
+  private readonly streams = new Map<string, StoredEvent[]>();
+  private readonly snapshots = new Map<string, Snapshot>();
+
+  constructor(private readonly registry: EventRegistry) {
+    super();
+  }
+
+  override async commit(commit: Commit): Promise<CommitResult> {
+    const prepared = prepareCommit(commit, this.registry);
+    const now = Date.now();
+    const placed = prepared.appends.map((append) => {
+      const head = this.head(append.key);
+      if (append.expectedVersion !== ANY_VERSION && append.expectedVersion !== head.version) {
+        throw new ConcurrencyError(append.stream, append.expectedVersion, head.version);
+      }
+      return { append, events: placeEvents(prepared, append, head, now) };
+    });
+    assertEventSizes(
+      placed.flatMap(({ events }) =>
+        events.map(({ eventType, eventData }) => ({ eventType, bytes: storedBytes(eventData) })),
+      ),
+    );
+    // No await stands between the checks and this: that makes it atomic.
+    for (const { append, events } of placed) {
+      const stream = this.streams.get(append.key);
+      if (stream) stream.push(...events);
+      else this.streams.set(append.key, events);
+      recordInstances(events, append.events);
+    }
+    return {
+      commitId: prepared.commitId,
+      appended: placed.map(({ append, events }) => ({ stream: append.stream, version: events.at(-1)!.version })),
+    };
+  }
+
+  override async *read(stream: StreamId, range?: ReadRange): AsyncIterable<RecordedEvent> {
+    const { from, to, forward, limit } = versionRange(range);
+    const inRange = (this.streams.get(streamKey(stream)) ?? []).slice(from - 1, to);
+    if (!forward) inRange.reverse();
+    for (const stored of inRange.slice(0, limit)) yield recordedEventFrom(stored, this.registry);
+  }
+
+  override async readSinceSnapshot(stream: StreamId): Promise<StreamSinceSnapshot> {
+    const key = streamKey(stream);
+    const inline = this.streams.get(key)?.findLast((event) => event.state);
+    const separate = this.snapshots.get(key);
+    const snapshot =
+      inline && inline.version > (separate?.version ?? 0)
+        ? { ...inline.state!, version: inline.version, eventTime: inline.eventTime }
+        : separate;
+    return { snapshot, events: this.read(stream, { fromVersion: (snapshot?.version ?? 0) + 1 }) };
+  }
+
+  override async saveSnapshot(stream: StreamId, snapshot: Snapshot): Promise<void> {
+    const key = streamKey(stream);
+    const kept = this.snapshots.get(key);
+    if (kept && kept.version >= snapshot.version && kept.snapshotVersion >= snapshot.snapshotVersion) return;
+    this.snapshots.set(key, snapshot);
+  }
+
+  private head(key: string): StreamHead {
+    const last = this.streams.get(key)?.at(-1);
+    return { version: last?.version ?? 0, eventTime: last?.eventTime ?? 0 };
+  }
+}

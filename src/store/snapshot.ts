@@ -1,0 +1,23 @@
+import type { StoredText } from '../event/compression.js';
+import type { RecordedEvent } from '../event/recorded-event.js';
+
+/** An aggregate's state in stored form. */
+export interface SnapshotState {
+  /** Version of the state's shape, from `@Aggregate`; another one is not read. */
+  readonly snapshotVersion: number;
+  readonly state: StoredText;
+}
+
+/** An aggregate's state at a version of its stream. Only ever saves work: the events are the truth. */
+export interface Snapshot extends SnapshotState {
+  readonly version: number;
+  /** Time of the event of that version, in milliseconds since 1970. */
+  readonly eventTime: number;
+}
+
+/** A stream from its newest snapshot on; without a snapshot, from its start. */
+export interface StreamSinceSnapshot {
+  readonly snapshot: Snapshot | undefined;
+  /** The events after the snapshot's version, oldest first. */
+  readonly events: AsyncIterable<RecordedEvent>;
+}

@@ -1,0 +1,440 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import {
+  ANY_VERSION,
+  CommitTooLargeError,
+  ConcurrencyError,
+  EventRegistrationError,
+  EventRegistry,
+  EventType,
+  InvalidCommitError,
+  InvalidEventError,
+  InvalidStreamIdError,
+  NO_STREAM,
+  recordedEventOf,
+  UnserializableEventError,
+  type EventStore,
+  type RecordedEvent,
+  type ReadRange,
+  type StreamId,
+} from '../../src/index.js';
+import { collect } from '../setup/collect.js';
+
+@EventType('contract.Ticked')
+class Ticked {
+  constructor(readonly count: number) {}
+}
+
+@EventType('contract.Noted')
+class Noted {
+  constructor(readonly note: unknown) {}
+}
+
+@EventType('contract.NotRegistered')
+class NotRegistered {}
+
+export type OpenStore = (registry: EventRegistry) => Promise<{ store: EventStore; close(): Promise<void> }>;
+
+/** What every store promises. Each store's own test file runs it. */
+export function eventStoreContract(name: string, open: OpenStore): void {
+  describe(`${name} keeps the contract of an event store`, () => {
+    let store: EventStore;
+    let close: () => Promise<void>;
+
+    beforeAll(async () => {
+      ({ store, close } = await open(new EventRegistry().register(Ticked, Noted)));
+    });
+
+    afterAll(() => close());
+
+    const newStream = (aggregateId: string = randomUUID()): StreamId => ({ aggregateType: 'contract', aggregateId });
+    const ticks = (...counts: number[]) => counts.map((count) => new Ticked(count));
+
+    async function read(stream: StreamId, range?: ReadRange): Promise<RecordedEvent[]> {
+      return collect(store.read(stream, range));
+    }
+
+    async function counts(stream: StreamId, range?: ReadRange): Promise<number[]> {
+      return (await read(stream, range)).map(({ event }) => (event as Ticked).count);
+    }
+
+    describe('append and read', () => {
+      it('gives back what was stored: instances, dense versions, growing times and metadata', async () => {
+        const stream = newStream();
+        const metadata = { userId: 'ada', correlationId: 'c-1', causationId: 'k-1', commandId: 'm-1', ip: '::1' };
+        const before = Date.now();
+        const result = await store.append(stream, ticks(1, 2), { expectedVersion: NO_STREAM, metadata });
+        expect(result).toEqual({ commitId: expect.any(String), appended: [{ stream, version: 2 }] });
+
+        const recorded = await read(stream);
+        expect(recorded.map(({ version }) => version)).toEqual([1, 2]);
+        for (const [index, each] of recorded.entries()) {
+          expect(each.event).toBeInstanceOf(Ticked);
+          expect(each.event).toEqual(new Ticked(index + 1));
+          expect(each).toMatchObject({
+            stream,
+            eventType: 'contract.Ticked',
+            schemaVersion: 1,
+            commitId: result.commitId,
+          });
+          expect(each.metadata).toEqual(metadata);
+          expect(each.eventId).toMatch(/^[0-9a-f-]{36}$/);
+        }
+        expect(recorded[0]!.eventTime.getTime()).toBeGreaterThanOrEqual(before);
+        expect(recorded[1]!.eventTime.getTime()).toBeGreaterThan(recorded[0]!.eventTime.getTime());
+        expect(recorded[0]!.eventId).not.toBe(recorded[1]!.eventId);
+      });
+
+      it('gives nothing for a stream that is not there', async () => {
+        expect(await read(newStream())).toEqual([]);
+        expect(await read(newStream(), { direction: 'backward', limit: 1 })).toEqual([]);
+      });
+
+      it.each<[ReadRange, number[]]>([
+        [{}, [1, 2, 3, 4, 5]],
+        [{ direction: 'backward' }, [5, 4, 3, 2, 1]],
+        [{ fromVersion: 2, toVersion: 4 }, [2, 3, 4]],
+        [{ fromVersion: 2, toVersion: 4, direction: 'backward' }, [4, 3, 2]],
+        [{ limit: 2 }, [1, 2]],
+        [{ limit: 2, direction: 'backward' }, [5, 4]],
+        [{ fromVersion: 4 }, [4, 5]],
+        [{ fromVersion: 6 }, []],
+        [{ fromVersion: 6, direction: 'backward' }, []],
+        [{ toVersion: 99, direction: 'backward', limit: 1 }, [5]],
+        [{ toVersion: 0 }, []],
+        [{ fromVersion: 3, toVersion: 2 }, []],
+        [{ limit: 0 }, []],
+        [{ fromVersion: 2, limit: 2 }, [2, 3]],
+      ])('reads the range %j', async (range, expected) => {
+        const stream = newStream(`ranges-${JSON.stringify(range)}`);
+        await store.append(stream, ticks(1, 2, 3), { expectedVersion: NO_STREAM });
+        await store.append(stream, ticks(4, 5), { expectedVersion: 3 });
+        expect(await counts(stream, range)).toEqual(expected);
+      });
+
+      it('refuses a bound that is no whole number', async () => {
+        await expect(read(newStream(), { fromVersion: 1.5 })).rejects.toThrow(RangeError);
+        await expect(read(newStream(), { limit: Number.NaN })).rejects.toThrow(RangeError);
+        await expect(read(newStream(), { limit: -1 })).rejects.toThrow(RangeError);
+      });
+
+      it('lets times grow where the clock stands still, or runs behind', async () => {
+        const stream = newStream();
+        const clock = jest.spyOn(Date, 'now');
+        try {
+          clock.mockReturnValue(Date.parse('2030-01-01T00:00:00Z'));
+          await store.append(stream, ticks(1, 2), { expectedVersion: NO_STREAM });
+          clock.mockReturnValue(Date.parse('2029-01-01T00:00:00Z'));
+          await store.append(stream, ticks(3), { expectedVersion: 2 });
+        } finally {
+          clock.mockRestore();
+        }
+        expect((await read(stream)).map(({ eventTime }) => eventTime.toISOString())).toEqual([
+          '2030-01-01T00:00:00.000Z',
+          '2030-01-01T00:00:00.001Z',
+          '2030-01-01T00:00:00.002Z',
+        ]);
+      });
+
+      it('tells the recording of an instance that was stored, and of one that was read', async () => {
+        const stream = newStream();
+        const event = new Ticked(7);
+        await store.append(stream, [event], { expectedVersion: NO_STREAM });
+        const [loaded] = await read(stream);
+        expect(recordedEventOf(event)).toEqual({ ...loaded, event });
+        expect(recordedEventOf(loaded!.event)).toBe(loaded);
+        expect(() => recordedEventOf(new Ticked(7))).toThrow('not been recorded');
+      });
+    });
+
+    describe('expected versions', () => {
+      it.each([
+        ['NO_STREAM on a stream that exists', NO_STREAM],
+        ['a version that has passed', 1],
+        ['a version that is not there yet', 3],
+        ['a version far ahead', 50],
+      ])('refuses %s', async (_, expectedVersion) => {
+        const stream = newStream();
+        await store.append(stream, ticks(1, 2), { expectedVersion: NO_STREAM });
+        const attempt = store.append(stream, ticks(3), { expectedVersion });
+        await expect(attempt).rejects.toThrow(ConcurrencyError);
+        await expect(attempt).rejects.toMatchObject({ stream, expectedVersion, actualVersion: 2, code: 'CONCURRENCY' });
+        expect(await counts(stream)).toEqual([1, 2]);
+      });
+
+      it('refuses a number on a stream that is not there', async () => {
+        const attempt = store.append(newStream(), ticks(1), { expectedVersion: 4 });
+        await expect(attempt).rejects.toMatchObject({ actualVersion: 0 });
+      });
+
+      it('takes ANY_VERSION, also by several at once, without a gap or a loss', async () => {
+        const stream = newStream();
+        await Promise.all(
+          Array.from({ length: 10 }, (_, index) =>
+            store.append(stream, ticks(index, index + 100), { expectedVersion: ANY_VERSION }),
+          ),
+        );
+        const stored = await read(stream);
+        expect(stored.map(({ version }) => version)).toEqual(Array.from({ length: 20 }, (_, index) => index + 1));
+        expect(stored.map(({ event }) => (event as Ticked).count).toSorted((a, b) => a - b)).toEqual([
+          ...Array.from({ length: 10 }, (_, index) => index),
+          ...Array.from({ length: 10 }, (_, index) => index + 100),
+        ]);
+      });
+
+      it('lets exactly one of several racing appends in', async () => {
+        const stream = newStream();
+        const results = await Promise.allSettled(
+          Array.from({ length: 10 }, (_, index) => store.append(stream, ticks(index), { expectedVersion: NO_STREAM })),
+        );
+        expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+        expect(await counts(stream)).toEqual([results.findIndex(({ status }) => status === 'fulfilled')]);
+      });
+
+      it.each([-1, 1.5, Number.NaN, '1'])('refuses %p as a version', async (expectedVersion) => {
+        const attempt = store.append(newStream(), ticks(1), { expectedVersion: expectedVersion as number });
+        await expect(attempt).rejects.toThrow(InvalidCommitError);
+      });
+    });
+
+    describe('commits of several streams', () => {
+      it('stores all of them under one commitId', async () => {
+        const [a, b] = [newStream(), newStream()];
+        const { commitId, appended } = await store.commit({
+          appends: [
+            { stream: a, events: ticks(1, 2), expectedVersion: NO_STREAM },
+            { stream: b, events: ticks(3), expectedVersion: NO_STREAM },
+          ],
+        });
+        expect(appended).toEqual([
+          { stream: a, version: 2 },
+          { stream: b, version: 1 },
+        ]);
+        const stored = [...(await read(a)), ...(await read(b))];
+        expect(stored.map((each) => each.commitId)).toEqual([commitId, commitId, commitId]);
+      });
+
+      it('stores none when one of them has moved on', async () => {
+        const [a, b] = [newStream(), newStream()];
+        await store.append(b, ticks(1), { expectedVersion: NO_STREAM });
+        const attempt = store.commit({
+          appends: [
+            { stream: a, events: ticks(1), expectedVersion: NO_STREAM },
+            { stream: b, events: ticks(2), expectedVersion: NO_STREAM },
+          ],
+        });
+        await expect(attempt).rejects.toMatchObject({ stream: b, expectedVersion: 0, actualVersion: 1 });
+        expect(await counts(a)).toEqual([]);
+        expect(await counts(b)).toEqual([1]);
+      });
+
+      it('does nothing without events', async () => {
+        const stream = newStream();
+        expect((await store.append(stream, [], { expectedVersion: 17 })).appended).toEqual([]);
+        expect((await store.commit({ appends: [] })).appended).toEqual([]);
+        expect(await read(stream)).toEqual([]);
+      });
+
+      it('keeps a commitId of the caller, and refuses one that cannot be a token', async () => {
+        const stream = newStream();
+        const appends = [{ stream, events: ticks(1), expectedVersion: NO_STREAM }];
+        expect((await store.commit({ appends, commitId: 'import-42' })).commitId).toBe('import-42');
+        await expect(store.commit({ appends, commitId: 'x'.repeat(37) })).rejects.toThrow(InvalidCommitError);
+        await expect(store.commit({ appends, commitId: '' })).rejects.toThrow(InvalidCommitError);
+      });
+
+      it('refuses one stream twice', async () => {
+        const append = { stream: newStream(), events: ticks(1), expectedVersion: NO_STREAM };
+        await expect(store.commit({ appends: [append, { ...append }] })).rejects.toThrow(InvalidCommitError);
+      });
+    });
+
+    describe('limits', () => {
+      it('takes 100 events in one commit, and refuses 101', async () => {
+        const stream = newStream();
+        const events = ticks(...Array.from({ length: 101 }, (_, index) => index));
+        const attempt = store.append(stream, events, { expectedVersion: NO_STREAM });
+        await expect(attempt).rejects.toThrow(CommitTooLargeError);
+        await expect(attempt).rejects.toMatchObject({ size: 101, limit: 100, unit: 'events' });
+        await store.append(stream, events.slice(1), { expectedVersion: NO_STREAM });
+        expect(await counts(stream)).toHaveLength(100);
+      });
+
+      it('refuses an event over 400 KB as stored, and takes one that compresses below', async () => {
+        const stream = newStream();
+        const attempt = store.append(stream, [new Noted(randomBytes(330_000).toString('base64'))], {
+          expectedVersion: NO_STREAM,
+        });
+        await expect(attempt).resolves.toBeDefined(); // base64 text of 440 KB deflates to 330 KB
+        const tooLarge = store.append(stream, [new Noted(randomBytes(420_000).toString('base64'))], {
+          expectedVersion: 1,
+        });
+        await expect(tooLarge).rejects.toMatchObject({
+          what: 'The event contract.Noted',
+          size: expect.any(Number),
+          limit: 409_600,
+          unit: 'bytes',
+        });
+        await store.append(stream, [new Noted('a'.repeat(2_000_000))], { expectedVersion: 1 });
+        expect(((await read(stream, { fromVersion: 2 }))[0]!.event as Noted).note).toHaveLength(2_000_000);
+      });
+
+      it('refuses a commit over 4 MB as stored', async () => {
+        const stream = newStream();
+        const events = Array.from({ length: 12 }, () => new Noted(randomBytes(370_000)));
+        const attempt = store.append(stream, events, { expectedVersion: NO_STREAM });
+        await expect(attempt).rejects.toMatchObject({ what: 'The commit', limit: 4_194_304, unit: 'bytes' });
+        expect(await read(stream)).toEqual([]);
+      });
+    });
+
+    describe('stream ids', () => {
+      it.each([
+        'plain',
+        'with space',
+        'a#b',
+        'a/b',
+        'a%23b',
+        '😀',
+        'ünïcödé',
+        '\u0000',
+        '__proto__',
+        "' OR 1=1",
+        'x'.repeat(1990),
+      ])('takes %p', async (aggregateId) => {
+        const stream = newStream(aggregateId);
+        await store.append(stream, ticks(1), { expectedVersion: NO_STREAM });
+        expect((await read(stream))[0]!.stream).toEqual(stream);
+      });
+
+      it('keeps look-alikes apart', async () => {
+        const lookAlikes: StreamId[] = [
+          { aggregateType: 'a#b', aggregateId: 'c' },
+          { aggregateType: 'a', aggregateId: 'b#c' },
+          { tenantId: 'a', aggregateType: 'b', aggregateId: 'c' },
+          { aggregateType: 'a%23b', aggregateId: 'c' },
+          { tenantId: 't', aggregateType: 'a', aggregateId: 'b#c' },
+          { aggregateType: 't#a', aggregateId: 'b#c' },
+          { aggregateType: 'a', aggregateId: 'é' },
+          { aggregateType: 'a', aggregateId: 'e\u0301' },
+        ];
+        for (const [index, stream] of lookAlikes.entries()) {
+          await store.append(stream, ticks(index), { expectedVersion: NO_STREAM });
+        }
+        for (const [index, stream] of lookAlikes.entries()) {
+          const [recorded] = await read(stream);
+          expect(recorded!.stream).toEqual(stream);
+          expect(recorded!.event).toEqual(new Ticked(index));
+        }
+      });
+
+      it.each<[string, Partial<StreamId>]>([
+        ['an empty id', { aggregateId: '' }],
+        ['an empty type', { aggregateType: '' }],
+        ['an empty tenant', { tenantId: '' }],
+        ['a lone surrogate', { aggregateId: 'a\ud800' }],
+        ['a key over 2,048 bytes', { aggregateId: 'ä'.repeat(1020) }],
+        ['an id that is no string', { aggregateId: 5 as unknown as string }],
+      ])('refuses %s', async (_, part) => {
+        const stream = { ...newStream(), ...part };
+        await expect(store.append(stream, ticks(1), { expectedVersion: NO_STREAM })).rejects.toThrow(
+          InvalidStreamIdError,
+        );
+        await expect(read(stream)).rejects.toThrow(InvalidStreamIdError);
+      });
+    });
+
+    describe('events', () => {
+      it('refuses what would not come back identical, with its path, and stores nothing of the commit', async () => {
+        const stream = newStream();
+        const events = [new Ticked(1), new Noted({ list: [1, { bad: Number.NaN }] })];
+        const attempt = store.append(stream, events, { expectedVersion: NO_STREAM });
+        await expect(attempt).rejects.toThrow(UnserializableEventError);
+        await expect(attempt).rejects.toMatchObject({ path: '$.note.list[1].bad', subject: 'contract.Noted' });
+        expect(await read(stream)).toEqual([]);
+      });
+
+      it('refuses an event class that is not registered', async () => {
+        const attempt = store.append(newStream(), [new NotRegistered()], { expectedVersion: NO_STREAM });
+        await expect(attempt).rejects.toThrow(EventRegistrationError);
+      });
+
+      it.each<[string, Record<string, unknown>]>([
+        ['a number', { userId: 5 }],
+        ['an empty text', { correlationId: '' }],
+        ['a lone surrogate', { custom: '\udfff' }],
+        ['an endless user', { userId: 'u'.repeat(3000) }],
+      ])('refuses metadata with %s', async (_, metadata) => {
+        const options = { expectedVersion: NO_STREAM, metadata: metadata as Record<string, string> };
+        await expect(store.append(newStream(), ticks(1), options)).rejects.toThrow(InvalidEventError);
+      });
+
+      it('keeps metadata with hostile names', async () => {
+        const stream = newStream();
+        const metadata = JSON.parse('{"__proto__":"a","constructor":"b","pk":"c"}') as Record<string, string>;
+        await store.append(stream, ticks(1), { expectedVersion: NO_STREAM, metadata });
+        expect(Object.entries((await read(stream))[0]!.metadata).toSorted()).toEqual(
+          Object.entries(metadata).toSorted(),
+        );
+      });
+    });
+
+    describe('snapshots', () => {
+      const snapshot = (version: number, state: string, snapshotVersion = 1) => ({
+        version,
+        state,
+        snapshotVersion,
+        eventTime: 1000,
+      });
+
+      async function since(stream: StreamId, tail = 10) {
+        const { snapshot: found, events } = await store.readSinceSnapshot(stream, tail);
+        return { snapshot: found, counts: (await collect(events)).map(({ event }) => (event as Ticked).count) };
+      }
+
+      it('come with the events after them, however many those are', async () => {
+        const stream = newStream();
+        await store.append(stream, ticks(1, 2, 3, 4, 5), { expectedVersion: NO_STREAM });
+        expect(await since(stream)).toEqual({ snapshot: undefined, counts: [1, 2, 3, 4, 5] });
+        await store.saveSnapshot(stream, snapshot(2, '{"two":2}'));
+        for (const tail of [1, 2, 3, 10]) {
+          expect(await since(stream, tail)).toEqual({ snapshot: snapshot(2, '{"two":2}'), counts: [3, 4, 5] });
+        }
+        expect(await counts(stream)).toEqual([1, 2, 3, 4, 5]);
+      });
+
+      it('are replaced by newer ones only', async () => {
+        const stream = newStream();
+        await store.append(stream, ticks(1, 2, 3), { expectedVersion: NO_STREAM });
+        await store.saveSnapshot(stream, snapshot(2, 'two'));
+        await store.saveSnapshot(stream, snapshot(1, 'one'));
+        expect((await since(stream)).snapshot?.state).toBe('two');
+        await store.saveSnapshot(stream, snapshot(3, 'three'));
+        expect((await since(stream)).snapshot?.state).toBe('three');
+        await store.saveSnapshot(stream, snapshot(3, 'new shape', 2));
+        expect((await since(stream)).snapshot?.state).toBe('new shape');
+      });
+
+      it('travel with the last event when the commit carries a state', async () => {
+        const stream = newStream();
+        const state = { snapshotVersion: 3, state: '{"sum":3}' };
+        await store.commit({ appends: [{ stream, events: ticks(1, 2), expectedVersion: NO_STREAM, state }] });
+        const [, last] = await read(stream);
+        expect(await since(stream, 0)).toEqual({
+          snapshot: { ...state, version: 2, eventTime: last!.eventTime.getTime() },
+          counts: [],
+        });
+        await store.append(stream, ticks(3), { expectedVersion: 2 });
+        const afterwards = await since(stream, 0);
+        expect([afterwards.snapshot?.version ?? 0, afterwards.counts]).toEqual([2, [3]]);
+      });
+
+      it('are no part of the stream', async () => {
+        const stream = newStream();
+        await store.saveSnapshot(stream, snapshot(5, 'five'));
+        expect(await read(stream)).toEqual([]);
+        expect(await read(stream, { direction: 'backward' })).toEqual([]);
+      });
+    });
+  });
+}
