@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve as resolvePath } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
@@ -56,7 +56,7 @@ export async function dynamoDbEndpoint(): Promise<DynamoDbEndpoint> {
 export async function startDynamoDbLocal({ dataDirectory }: DynamoDbLocalOptions = {}): Promise<DynamoDbLocal> {
   const java = await findJava();
   if (dataDirectory !== undefined) await mkdir(dataDirectory, { recursive: true });
-  const storage = dataDirectory === undefined ? ['-inMemory'] : ['-dbPath', dataDirectory];
+  const storage = dataDirectory === undefined ? ['-inMemory'] : ['-dbPath', resolvePath(dataDirectory)];
 
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     const started = await startOnPort(await freePort(), java, storage);

@@ -48,7 +48,7 @@ export function eventStoreContract(name: string, open: OpenStore): void {
     afterAll(() => close());
 
     const newStream = (aggregateId: string = randomUUID()): StreamId => ({ aggregateType: 'contract', aggregateId });
-    const ticks = (...counts: number[]) => counts.map((count) => new Ticked(count));
+    const ticks = (...numbers: number[]) => numbers.map((count) => new Ticked(count));
 
     async function read(stream: StreamId, range?: ReadRange): Promise<RecordedEvent[]> {
       return collect(store.read(stream, range));
