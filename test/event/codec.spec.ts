@@ -30,7 +30,13 @@ describe('the codec gives back the same value and type', () => {
     ['undefined in arrays and fields', [undefined, { a: undefined }]],
     ['Date', [new Date(0), new Date(-1), new Date(8.64e15), new Date('2026-02-03T04:05:06.789Z')]],
     ['bigint', [0n, -1n, 2n ** 200n]],
-    ['Map', new Map<unknown, unknown>([['a', 1], [{ key: 1 }, new Map([[1n, new Set([1])]])]])],
+    [
+      'Map',
+      new Map<unknown, unknown>([
+        ['a', 1],
+        [{ key: 1 }, new Map([[1n, new Set([1])]])],
+      ]),
+    ],
     ['Set', new Set([1, 'a', new Date(5)])],
     ['Uint8Array', new Uint8Array([0, 255, 128])],
     ['Buffer', Buffer.from('hello')],
@@ -70,7 +76,9 @@ describe('the codec gives back the same value and type', () => {
   });
 
   it('keys that name parts of prototypes, with no effect on any', () => {
-    const hostile = JSON.parse('{"__proto__":{"polluted":true,"when":{"$":1}},"constructor":{"prototype":{"polluted":true}}}');
+    const hostile = JSON.parse(
+      '{"__proto__":{"polluted":true,"when":{"$":1}},"constructor":{"prototype":{"polluted":true}}}',
+    );
     const back = roundTrip(hostile) as object;
     expect(Object.keys(back)).toEqual(['__proto__', 'constructor']);
     expect(Object.getPrototypeOf(back)).toBe(Object.prototype);
@@ -137,12 +145,19 @@ describe('the codec refuses what would not come back, with its path', () => {
 });
 
 describe('the codec and damaged text', () => {
-  it.each(['', '{', 'null', '[1]', '5', '{"a":{"$":"bigint","v":"x"}}', '{"a":{"$":"map","v":5}}', '{"a":{"$":"@other"}}', '{"a":{"$":"new"}}'])(
-    'says that %j is damaged, without quoting it',
-    (text) => {
-      expect(() => codec.decode(text)).toThrow(expect.objectContaining({ code: 'CORRUPT_STREAM' }) as unknown as Error);
-    },
-  );
+  it.each([
+    '',
+    '{',
+    'null',
+    '[1]',
+    '5',
+    '{"a":{"$":"bigint","v":"x"}}',
+    '{"a":{"$":"map","v":5}}',
+    '{"a":{"$":"@other"}}',
+    '{"a":{"$":"new"}}',
+  ])('says that %j is damaged, without quoting it', (text) => {
+    expect(() => codec.decode(text)).toThrow(expect.objectContaining({ code: 'CORRUPT_STREAM' }) as unknown as Error);
+  });
 
   it('never quotes stored text', () => {
     expect(() => codec.decode('{"card":"4111-1111')).toThrow(/^((?!4111).)*$/s);

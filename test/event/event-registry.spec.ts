@@ -1,7 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
 import { Type } from 'class-transformer';
 import { IsInt, IsString, Min, ValidateNested } from 'class-validator';
-import { EventRegistrationError, EventRegistry, EventType, InvalidEventError, UnknownEventTypeError } from '../../src/index.js';
+import {
+  EventRegistrationError,
+  EventRegistry,
+  EventType,
+  InvalidEventError,
+  UnknownEventTypeError,
+} from '../../src/index.js';
 
 @EventType('registry.Deposited', {
   version: 3,

@@ -1,0 +1,567 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { Injectable, Scope } from '@nestjs/common';
+import {
+  CommandBus,
+  CommandHandler,
+  CqrsModule,
+  EventBus,
+  EventsHandler,
+  ofType,
+  Saga,
+  type ICommand,
+  type ICommandHandler,
+  type IEventHandler,
+} from '@nestjs/cqrs';
+import { map, type Observable } from 'rxjs';
+import {
+  AggregateRepository,
+  CommandContext,
+  ConcurrencyError,
+  ConflictRetries,
+  EventStore,
+  getAggregateRepositoryToken,
+  InjectAggregateRepository,
+  NestedCommandFailedError,
+  OwnUnitOfWork,
+  recordedEventOf,
+  type Class,
+} from '../../src/index.js';
+import { startApplication, type Application, type ApplicationParts, type Storage } from '../setup/application.js';
+import { Account, AccountOpened, MoneyDeposited, MoneyWithdrawn } from '../setup/bank.js';
+import { collect } from '../setup/collect.js';
+
+/** A command whose handler is given with it, so that each test shows what runs. */
+class Run {
+  constructor(
+    readonly work: (accounts: AggregateRepository<Account>, command: Run) => Promise<unknown>,
+    readonly data: { count: number; list: number[] } = { count: 0, list: [] },
+  ) {}
+}
+
+class RunOwn extends Run {}
+class RunOnce extends Run {}
+class RunScoped extends Run {}
+class RunWithManyRetries extends Run {}
+class Unhandled {}
+
+abstract class RunHandler implements ICommandHandler<Run> {
+  constructor(@InjectAggregateRepository(Account) private readonly accounts: AggregateRepository<Account>) {}
+
+  execute(command: Run): Promise<unknown> {
+    return command.work(this.accounts, command);
+  }
+}
+
+@CommandHandler(Run)
+class RunSharedHandler extends RunHandler {
+  constructor(@InjectAggregateRepository(Account) accounts: AggregateRepository<Account>) {
+    super(accounts);
+  }
+}
+
+@OwnUnitOfWork()
+@CommandHandler(RunOwn)
+class RunOwnHandler extends RunHandler {
+  constructor(@InjectAggregateRepository(Account) accounts: AggregateRepository<Account>) {
+    super(accounts);
+  }
+}
+
+@ConflictRetries(0)
+@CommandHandler(RunOnce)
+class RunOnceHandler extends RunHandler {
+  constructor(@InjectAggregateRepository(Account) accounts: AggregateRepository<Account>) {
+    super(accounts);
+  }
+}
+
+@Injectable({ scope: Scope.REQUEST })
+@CommandHandler(RunScoped)
+class RunScopedHandler extends RunHandler {
+  static readonly instances = new Set<object>();
+
+  constructor(@InjectAggregateRepository(Account) accounts: AggregateRepository<Account>) {
+    super(accounts);
+  }
+
+  override execute(command: Run): Promise<unknown> {
+    RunScopedHandler.instances.add(this);
+    return super.execute(command);
+  }
+}
+
+@ConflictRetries(100)
+@CommandHandler(RunWithManyRetries)
+class RunWithManyRetriesHandler extends RunHandler {
+  constructor(@InjectAggregateRepository(Account) accounts: AggregateRepository<Account>) {
+    super(accounts);
+  }
+}
+
+const HANDLERS = [RunWithManyRetriesHandler, RunSharedHandler, RunOwnHandler, RunOnceHandler, RunScopedHandler];
+
+describe.each<Storage>(['memory', 'dynamodb'])('the unit of work of a command (%s)', (storage) => {
+  let application: Application;
+
+  async function start(parts: Partial<ApplicationParts> = {}): Promise<void> {
+    application = await startApplication(storage, {
+      features: [Account],
+      ...parts,
+      providers: [...HANDLERS, ...(parts.providers ?? [])],
+    });
+  }
+
+  afterEach(() => application.close());
+
+  const repository = () =>
+    application.module.get<AggregateRepository<Account>>(getAggregateRepositoryToken(Account), { strict: false });
+  const store = () => application.module.get(EventStore);
+  const run = (work: Run['work'], command: Class<Run> = Run) => application.commands.execute(new command(work));
+  const stream = (aggregateId: string) => ({ aggregateType: 'test-account', aggregateId });
+  const open = (...ids: string[]) =>
+    run(async (accounts) => ids.forEach((id) => accounts.add(Account.open(id, `owner of ${id}`))));
+  const stored = async (id: string) => (await collect(store().read(stream(id)))).map(({ event }) => event);
+  const balance = async (id: string) => (await repository().load(id)).balance;
+
+  /** Someone else commits to the stream, behind the back of the running command. */
+  const interfere = (id: string, amount: number) =>
+    store().append(stream(id), [new MoneyDeposited(amount)], { expectedVersion: 'any' });
+
+  it('stores all events of all aggregates in one commit, and gives back what the handler returned', async () => {
+    await start();
+    await open('a', 'b');
+    const result = await run(async (accounts) => {
+      const [from, to] = await Promise.all([accounts.load('a'), accounts.load('b')]);
+      from.deposit(10);
+      from.withdraw(3);
+      to.deposit(3);
+      return { moved: 3 };
+    });
+    expect(result).toEqual({ moved: 3 });
+    const events = [...(await collect(store().read(stream('a')))), ...(await collect(store().read(stream('b'))))];
+    const moved = events.filter(({ version }) => version > 1);
+    expect(moved.map(({ event }) => event)).toEqual([
+      new MoneyDeposited(10),
+      new MoneyWithdrawn(3),
+      new MoneyDeposited(3),
+    ]);
+    expect(new Set(moved.map(({ commitId }) => commitId)).size).toBe(1);
+  });
+
+  it('stores nothing when the handler throws, and passes its error on', async () => {
+    await start();
+    await open('a');
+    const attempt = run(async (accounts) => {
+      (await accounts.load('a')).deposit(5);
+      accounts.add(Account.open('new', 'x'));
+      throw new RangeError('no');
+    });
+    await expect(attempt).rejects.toThrow(new RangeError('no'));
+    expect(await stored('a')).toHaveLength(1);
+    expect(await repository().exists('new')).toBe(false);
+  });
+
+  it('gives a command the same instance of an aggregate each time, also side by side', async () => {
+    await start();
+    await open('a');
+    await run(async (accounts) => {
+      const [first, second] = await Promise.all([accounts.load('a'), accounts.load('a')]);
+      expect(first).toBe(second);
+      expect(await accounts.find('a')).toBe(first);
+      const added = Account.open('b', 'x');
+      accounts.add(added);
+      expect(await accounts.load('b')).toBe(added);
+      expect(await accounts.find('none')).toBeNull();
+    });
+    expect(await repository().load('a')).not.toBe(await repository().load('a'));
+  });
+
+  it('never mixes concurrent commands', async () => {
+    await start();
+    const ids = Array.from({ length: 20 }, (_, index) => `account-${index}`);
+    await open(...ids);
+    const results = await Promise.allSettled(
+      Array.from({ length: 200 }, (_, index) =>
+        run(async (accounts) => {
+          const account = await accounts.load(ids[index % ids.length]!);
+          await new Promise(setImmediate);
+          account.deposit(index + 1);
+          if (index % 3 === 0) throw new Error('fails on purpose');
+        }, RunWithManyRetries),
+      ),
+    );
+    for (const [position, id] of ids.entries()) {
+      const mine = results.flatMap(({ status }, index) =>
+        index % ids.length === position && status === 'fulfilled' ? [index + 1] : [],
+      );
+      const deposits = (await stored(id)).slice(1).map((event) => (event as MoneyDeposited).amount);
+      expect(deposits.toSorted((a, b) => a - b)).toEqual(mine);
+    }
+    expect(results.filter(({ status }) => status === 'rejected')).toHaveLength(67);
+  });
+
+  describe('nested commands', () => {
+    it('join the unit of the outer one', async () => {
+      await start();
+      await open('a');
+      await run(async (accounts) => {
+        const account = await accounts.load('a');
+        account.deposit(1);
+        await run(async (inner) => {
+          expect(await inner.load('a')).toBe(account);
+          (await inner.load('a')).deposit(2);
+        });
+        expect(await stored('a')).toHaveLength(1);
+      });
+      const [, first, second] = await collect(store().read(stream('a')));
+      expect(first!.commitId).toBe(second!.commitId);
+    });
+
+    it('belong to the commit even when the handler does not wait for them', async () => {
+      await start();
+      await open('a');
+      await run(async () => {
+        void run(async (accounts) => {
+          await new Promise(setImmediate);
+          (await accounts.load('a')).deposit(2);
+        });
+      });
+      expect(await balance('a')).toBe(2);
+    });
+
+    it('keep the whole from being stored when they fail after applying events', async () => {
+      await start();
+      await open('a', 'b');
+      const attempt = run(async (accounts) => {
+        (await accounts.load('a')).deposit(1);
+        await run(async (inner) => {
+          (await inner.load('b')).deposit(1);
+          throw new Error('inner');
+        }).catch(() => {});
+      });
+      await expect(attempt).rejects.toThrow(NestedCommandFailedError);
+      expect(await balance('a')).toBe(0);
+    });
+
+    it('may fail without harm before they apply any event', async () => {
+      await start();
+      await open('a');
+      await run(async (accounts) => {
+        (await accounts.load('a')).deposit(1);
+        await run(async (inner) => inner.load('none')).catch(() => {});
+      });
+      expect(await balance('a')).toBe(1);
+    });
+
+    it('commit apart with @OwnUnitOfWork, whatever becomes of the outer one', async () => {
+      await start();
+      await open('a', 'b');
+      const attempt = run(async (accounts) => {
+        (await accounts.load('a')).deposit(1);
+        await run(async (own) => (await own.load('b')).deposit(5), RunOwn);
+        expect(await stored('b')).toHaveLength(2);
+        throw new Error('outer');
+      });
+      await expect(attempt).rejects.toThrow('outer');
+      expect([await balance('a'), await balance('b')]).toEqual([0, 5]);
+    });
+  });
+
+  describe('a lost race', () => {
+    it.each<[string, Class<Run>]>([
+      ['a static handler', Run],
+      ['a request-scoped handler', RunScoped],
+    ])('runs the command again on fresh aggregates, with a fresh copy of the command (%s)', async (_, command) => {
+      await start();
+      await open('a');
+      RunScopedHandler.instances.clear();
+      const seen: unknown[] = [];
+      await application.commands.execute(
+        new command(
+          async (accounts, { data }) => {
+            const account = await accounts.load('a');
+            seen.push([account.version, data.count, [...data.list]]);
+            data.count++;
+            data.list.push(1);
+            if (seen.length <= 2) await interfere('a', 100);
+            account.deposit(1);
+          },
+          { count: 0, list: [] },
+        ),
+      );
+      expect(seen).toEqual([
+        [1, 0, []],
+        [2, 0, []],
+        [3, 0, []],
+      ]);
+      expect(await balance('a')).toBe(201);
+      if (command === RunScoped) expect(RunScopedHandler.instances.size).toBe(3);
+    });
+
+    it.each<[string, Class<Run>, number]>([
+      ['conflictRetries of the module', Run, 3],
+      ['@ConflictRetries of the handler', RunOnce, 1],
+    ])('ends as ConcurrencyError after %s', async (_, command, runs) => {
+      await start({ options: { conflictRetries: 2 } });
+      await open('a');
+      let count = 0;
+      const attempt = run(async (accounts) => {
+        const account = await accounts.load('a');
+        await interfere('a', 1);
+        count++;
+        account.deposit(1);
+      }, command);
+      await expect(attempt).rejects.toThrow(ConcurrencyError);
+      await expect(attempt).rejects.toMatchObject({
+        stream: stream('a'),
+        expectedVersion: runs,
+        actualVersion: runs + 1,
+      });
+      expect(count).toBe(runs);
+    });
+
+    it('is not what a ConcurrencyError of the handler itself means', async () => {
+      await start();
+      let count = 0;
+      const attempt = run(async () => {
+        count++;
+        await store().append(stream('a'), [new MoneyDeposited(1)], { expectedVersion: 7 });
+      });
+      await expect(attempt).rejects.toThrow(ConcurrencyError);
+      expect(count).toBe(1);
+    });
+
+    it('is won in the end by 8 handlers with 50 deposits each', async () => {
+      await start({ options: { conflictRetries: 50 } });
+      await open('hot');
+      await Promise.all(
+        Array.from({ length: 8 }, async () => {
+          for (let deposit = 0; deposit < 50; deposit++)
+            await run(async (accounts) => (await accounts.load('hot')).deposit(1));
+        }),
+      );
+      const versions = (await collect(store().read(stream('hot')))).map(({ version }) => version);
+      expect(versions).toEqual(Array.from({ length: 401 }, (_, index) => index + 1));
+      expect(await balance('hot')).toBe(400);
+    }, 60_000);
+  });
+
+  describe('after the commit', () => {
+    it('publishes the events in order, with their recordings, to handlers outside the unit', async () => {
+      const seen: unknown[] = [];
+      @EventsHandler(AccountOpened, MoneyDeposited)
+      class Seen implements IEventHandler {
+        handle(event: object): void {
+          const { version, metadata } = recordedEventOf(event);
+          seen.push([event, version, metadata.userId]);
+        }
+      }
+      await start({ providers: [Seen] });
+      await CommandContext.run({ userId: 'ada' }, () =>
+        run(async (accounts) => {
+          const account = Account.open('a', 'Ada');
+          accounts.add(account);
+          account.deposit(1);
+          account.deposit(2);
+          expect(seen).toEqual([]);
+        }),
+      );
+      expect(seen).toEqual([
+        [new AccountOpened('Ada'), 1, 'ada'],
+        [new MoneyDeposited(1), 2, 'ada'],
+        [new MoneyDeposited(2), 3, 'ada'],
+      ]);
+    });
+
+    it('a failing handler does not fail the command', async () => {
+      @EventsHandler(AccountOpened)
+      class Failing implements IEventHandler {
+        handle(): never {
+          throw new Error('handler');
+        }
+      }
+      await start({ providers: [Failing] });
+      await open('a');
+      expect(await repository().exists('a')).toBe(true);
+    });
+
+    it('a failing publisher does not fail the command', async () => {
+      await start();
+      application.module.get(EventBus, { strict: false }).publisher = {
+        publish: () => {
+          throw new Error('publisher');
+        },
+      };
+      await open('a');
+      expect(await repository().exists('a')).toBe(true);
+    });
+
+    it('commands of sagas and event handlers have units of their own', async () => {
+      @Injectable()
+      class Sagas {
+        @Saga() bonus = (events: Observable<object>): Observable<ICommand> =>
+          events.pipe(
+            ofType(AccountOpened),
+            map(() => new Run(async (accounts) => (await accounts.load('bonus')).deposit(10))),
+          );
+      }
+      let handled: Promise<unknown> | undefined;
+      @EventsHandler(AccountOpened)
+      class Welcome implements IEventHandler<AccountOpened> {
+        constructor(private readonly bus: CommandBus) {}
+        handle({ owner }: AccountOpened): Promise<unknown> {
+          if (owner !== 'Ada') return Promise.resolve();
+          return (handled = this.bus.execute(new Run(async (accounts) => (await accounts.load('a')).deposit(7))));
+        }
+      }
+      await start({ providers: [Sagas, Welcome] });
+      await run(async (accounts) => accounts.add(Account.open('bonus', 'bank')));
+      await until(async () => (await balance('bonus')) === 10);
+      await run(async (accounts) => accounts.add(Account.open('a', 'Ada')));
+      await handled;
+      await until(async () => (await balance('bonus')) === 20);
+      expect(await balance('a')).toBe(7);
+    });
+  });
+
+  describe('aggregates whose command has finished', () => {
+    it('take no more events, as nobody would store them', async () => {
+      await start();
+      await open('a');
+      let leaked!: Account;
+      await run(async (accounts) => void (leaked = await accounts.load('a')));
+      expect(() => leaked.deposit(1)).toThrow(/has finished/);
+    });
+
+    it('take no more events after the command failed', async () => {
+      await start();
+      await open('a');
+      let leaked!: Account;
+      await run(async (accounts) => {
+        leaked = await accounts.load('a');
+        throw new Error('no');
+      }).catch(() => {});
+      expect(() => leaked.deposit(1)).toThrow(/has finished/);
+    });
+  });
+
+  describe('without a command', () => {
+    it('save stores at once, again and again, and publishes', async () => {
+      const seen: object[] = [];
+      @EventsHandler(AccountOpened, MoneyDeposited)
+      class Seen implements IEventHandler {
+        handle(event: object): void {
+          seen.push(event);
+        }
+      }
+      await start({ providers: [Seen] });
+      const account = Account.open('a', 'Ada');
+      await repository().save(account);
+      expect(account.version).toBe(1);
+      account.deposit(4);
+      await repository().save(account);
+      expect([account.version, account.getUncommittedEvents()]).toEqual([2, []]);
+      expect(await balance('a')).toBe(4);
+      expect(seen).toEqual([new AccountOpened('Ada'), new MoneyDeposited(4)]);
+    });
+
+    it('save loses a race like everybody else', async () => {
+      await start();
+      await open('a');
+      const account = await repository().load('a');
+      await interfere('a', 1);
+      account.deposit(1);
+      await expect(repository().save(account)).rejects.toThrow(ConcurrencyError);
+      expect(await balance('a')).toBe(1);
+    });
+
+    it('add says that there is no command', async () => {
+      await start();
+      expect(() => repository().add(Account.open('a', 'x'))).toThrow(/No command is running/);
+    });
+  });
+
+  it('works for every command bus of the application', async () => {
+    @EventsHandler(AccountOpened)
+    class Seen implements IEventHandler {
+      static count = 0;
+      handle(): void {
+        Seen.count++;
+      }
+    }
+    await start({ imports: [{ module: CqrsModule }], providers: [Seen] });
+    const buses = new Set<CommandBus>();
+    for (const module of (
+      application.module as unknown as {
+        container: { getModules(): Map<string, { providers: Map<unknown, { instance: unknown }> }> };
+      }
+    ).container
+      .getModules()
+      .values()) {
+      for (const { instance } of module.providers.values()) if (instance instanceof CommandBus) buses.add(instance);
+    }
+    expect(buses.size).toBe(2);
+    for (const [index, bus] of [...buses].entries()) {
+      await bus.execute(new Run(async (accounts) => accounts.add(Account.open(`a-${index}`, 'x'))));
+      expect(await repository().exists(`a-${index}`)).toBe(true);
+    }
+    expect(Seen.count).toBe(2);
+  });
+
+  it('rejects a command without a handler like Nest does', async () => {
+    await start();
+    await expect(application.commands.execute(new Unhandled())).rejects.toThrow('Unhandled');
+  });
+
+  it('keeps a new aggregate and a loaded one of the same id apart', async () => {
+    await start();
+    await open('a');
+    const attempt = run(async (accounts) => {
+      await accounts.load('a');
+      accounts.add(Account.open('a', 'again'));
+    });
+    await expect(attempt).rejects.toMatchObject({ code: 'INVALID_COMMIT' });
+    await expect(open('a')).rejects.toMatchObject({ code: 'CONCURRENCY', expectedVersion: 0, actualVersion: 1 });
+  });
+
+  it('puts the context of the command into the metadata of its events', async () => {
+    await start();
+    await CommandContext.run({ userId: 'ada', correlationId: 'c-1', channel: 'web' }, () =>
+      CommandContext.run({ causationId: 'e-1' }, () => open('a')),
+    );
+    await open('b');
+    const [a] = await collect(store().read(stream('a')));
+    expect(a!.metadata).toEqual({
+      userId: 'ada',
+      correlationId: 'c-1',
+      causationId: 'e-1',
+      channel: 'web',
+      commandId: expect.any(String),
+    });
+    const [b] = await collect(store().read(stream('b')));
+    expect(b!.metadata).toEqual({
+      correlationId: b!.metadata.commandId,
+      causationId: b!.metadata.commandId,
+      commandId: expect.any(String),
+    });
+  });
+
+  it('keeps the aggregates of tenants apart', async () => {
+    await start();
+    for (const tenantId of ['t1', 't2']) await CommandContext.run({ tenantId }, () => open('a'));
+    await CommandContext.run({ tenantId: 't1' }, () => run(async (accounts) => (await accounts.load('a')).deposit(9)));
+    const balances = await Promise.all(
+      ['t1', 't2'].map((tenantId) => CommandContext.run({ tenantId }, () => balance('a'))),
+    );
+    expect(balances).toEqual([9, 0]);
+    expect(await repository().exists('a')).toBe(false);
+  });
+});
+
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + 10_000;
+  while (!(await condition())) {
+    if (Date.now() > deadline) throw new Error('It did not come true in 10 s.');
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
