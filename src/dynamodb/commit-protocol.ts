@@ -54,7 +54,7 @@ export async function writeCommit(
         return { kind: 'unknown', lastFailure: failureName(error) };
       }
       await deadline.backoff(attempt);
-      if (deadline.passed) {
+      if (deadline.isNear) {
         if (!mayBeStored) throw unreachable(error);
         return { kind: 'unknown', lastFailure: failureName(error) };
       }

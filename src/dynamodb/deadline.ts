@@ -1,5 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
+/** Less is no use: the attempt would be cut off in the middle, and leave its outcome unknown for nothing. */
+const SHORTEST_ATTEMPT_MS = 50;
+
 /** The moment at which an operation has to be over. */
 export class Deadline {
   private constructor(private readonly at: number) {}
@@ -12,13 +15,14 @@ export class Deadline {
     return Math.max(0, this.at - performance.now());
   }
 
-  get passed(): boolean {
-    return this.remainingMs === 0;
+  /** Whether there is no time for another attempt. */
+  get isNear(): boolean {
+    return this.remainingMs < SHORTEST_ATTEMPT_MS;
   }
 
   /** Half of what is left, so that a server which never answers leaves time to ask again. */
   get attemptMs(): number {
-    return Math.min(this.remainingMs, Math.max(50, this.remainingMs / 2));
+    return Math.min(this.remainingMs, Math.max(SHORTEST_ATTEMPT_MS, this.remainingMs / 2));
   }
 
   /** Waits a random time below a ceiling that doubles with each attempt: "full jitter" (AWS Builders' Library). */

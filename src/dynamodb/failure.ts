@@ -33,7 +33,7 @@ export function failureKind(error: unknown): FailureKind {
 
 /** A name for messages and logs. The error's own message is left out, as it may quote what was sent. */
 export function failureName(error: unknown): string {
-  if (!(error instanceof Error)) return 'unknown failure';
-  const { code } = error as { code?: unknown };
-  return typeof code === 'string' ? code : error.name;
+  const { code, name } = (error ?? {}) as { code?: unknown; name?: unknown };
+  if (typeof code === 'string') return code;
+  return typeof name === 'string' ? name : 'unknown failure';
 }

@@ -76,7 +76,7 @@ export class Sender {
       } catch (error) {
         if (failureKind(error) === 'rejected') throw refused(error, input.TableName);
         await deadline.backoff(attempt);
-        if (deadline.passed) throw unreachable(error);
+        if (deadline.isNear) throw unreachable(error);
       }
     }
   }
@@ -137,10 +137,13 @@ class AttemptLog {
   }
 }
 
-/** What never left this process has changed nothing; only waiting for credentials is worth another try. */
+/** Judges a last failure where no attempt before it may have been applied. */
 function writeFailureKind(error: unknown, sent: boolean): FailureKind {
-  if (sent) return failureKind(error);
-  return ['AbortError', 'CredentialsProviderError'].includes(failureName(error)) ? 'not-applied' : 'rejected';
+  const name = failureName(error);
+  // Over while waiting: for credentials, or between two attempts that both had ended.
+  if (name === 'AbortError' || name === 'CredentialsProviderError') return 'not-applied';
+  // What never left this process has changed nothing, and would not leave it next time either.
+  return sent ? failureKind(error) : 'rejected';
 }
 
 /** Also over in time where the SDK does not listen to the signal, as while it waits for credentials. */

@@ -18,7 +18,7 @@ export interface StoredSinceSnapshot {
  * How often a stream that shows a hole, or part of a commit, is read again. A query is not isolated from a
  * transaction that is being applied, so it may see some of its items; a moment later they are all there.
  */
-const MAX_REREADS = 8;
+const MAX_REREADS = 6;
 
 /** Tail that is fetched along where a state was expected in the last event, and was not there. */
 const FALLBACK_TAIL = 100;

@@ -29,6 +29,7 @@ import {
 import { startApplication, type Application, type ApplicationParts, type Storage } from '../setup/application.js';
 import { Account, AccountOpened, MoneyDeposited, MoneyWithdrawn } from '../setup/bank.js';
 import { collect } from '../setup/collect.js';
+import { until } from '../setup/until.js';
 
 /** A command whose handler is given with it, so that each test shows what runs. */
 class Run {
@@ -268,7 +269,7 @@ describe.each<Storage>(['memory', 'dynamodb'])('the unit of work of a command (%
   });
 
   describe('a lost race', () => {
-    it.each<[string, Class<Run>]>([
+    it.each<[string, typeof Run]>([
       ['a static handler', Run],
       ['a request-scoped handler', RunScoped],
     ])('runs the command again on fresh aggregates, with a fresh copy of the command (%s)', async (_, command) => {
@@ -557,11 +558,3 @@ describe.each<Storage>(['memory', 'dynamodb'])('the unit of work of a command (%
     expect(await repository().exists('a')).toBe(false);
   });
 });
-
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 10_000;
-  while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error('It did not come true in 10 s.');
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}

@@ -1,5 +1,4 @@
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { Module, type DynamicModule, type Provider } from '@nestjs/common';
+import { ConsoleLogger, Module, type DynamicModule, type Provider } from '@nestjs/common';
 import { CommandBus, CqrsModule } from '@nestjs/cqrs';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { EventStoreModule, type Class, type EventStoreModuleOptions } from '../../src/index.js';
@@ -38,7 +37,7 @@ export async function startApplication(storage: Storage, parts: ApplicationParts
       { module: FeatureModule, imports: [EventStoreModule.forFeature(features), ...imports], providers },
     ],
   })
-    .setLogger(false)
+    .setLogger(new ConsoleLogger({ logLevels: ['fatal'] }))
     .compile();
   await module.init();
   const requests = recordRequests(client);

@@ -29,7 +29,7 @@ export function recordRequests(client: DynamoDBClient): string[] {
       requests.push((context as { commandName?: string }).commandName!.replace(/Command$/, ''));
       return next(args);
     },
-    { step: 'finalizeRequest', priority: 'low', name: 'recordRequests' },
+    { step: 'deserialize', priority: 'low', name: 'recordRequests' },
   );
   return requests;
 }

@@ -1,0 +1,338 @@
+import { createServer, type Server } from 'node:http';
+import { type AddressInfo } from 'node:net';
+import { DeleteItemCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DynamoDBDocumentClient, GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import {
+  CommitOutcomeUnknownError,
+  ConcurrencyError,
+  CorruptStreamError,
+  DynamoDbEventStore,
+  EventRegistry,
+  EventStoreUnavailableError,
+  EventType,
+  provisionTables,
+  type StreamId,
+} from '../../src/index.js';
+import { collect } from '../setup/collect.js';
+import { newClient, newTableNames, recordRequests } from '../setup/database.js';
+
+@EventType('faults.Ticked')
+class Ticked {
+  constructor(readonly count: number) {}
+}
+
+/** What is done to one attempt of a request: nothing, or a failure before or after the database has worked. */
+type Fault = (work: () => Promise<unknown>) => Promise<unknown>;
+
+function failure(name: string, httpStatusCode: number, more: object = {}): Error {
+  const $fault = httpStatusCode < 500 ? 'client' : 'server';
+  return Object.assign(new Error(`injected ${name}`), { name, $fault, $metadata: { httpStatusCode }, ...more });
+}
+
+const before =
+  (error: Error): Fault =>
+  () =>
+    Promise.reject(error);
+const after =
+  (error: Error): Fault =>
+  async (work) => {
+    await work();
+    throw error;
+  };
+/** Works, and answers nothing whatever the answer was. */
+const silenced: Fault = async (work) => {
+  await work().catch(() => {});
+  throw reset;
+};
+const answering =
+  (output: object): Fault =>
+  async (work) => {
+    await work();
+    return { response: {}, output: { $metadata: { httpStatusCode: 200 }, ...output } };
+  };
+const hanging: Fault = () => new Promise(() => {});
+
+const reset = Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' });
+const conflict = failure('TransactionCanceledException', 400, {
+  CancellationReasons: [{ Code: 'TransactionConflict' }, { Code: 'None' }],
+});
+const throttled = failure('TransactionCanceledException', 400, {
+  CancellationReasons: [{ Code: 'ThrottlingError' }, { Code: 'None' }],
+});
+
+describe('DynamoDbEventStore under faults', () => {
+  const tables = newTableNames();
+  const registry = new EventRegistry().register(Ticked);
+  let client: DynamoDBClient;
+  let faults: Fault[] = [];
+  let requests: string[];
+  let streams = 0;
+
+  beforeAll(async () => {
+    client = newClient({ maxAttempts: 1 });
+    await provisionTables(client, tables);
+    client.middlewareStack.add(
+      (next) => (args) => {
+        const fault = faults.shift();
+        return (fault ? fault(() => next(args)) : next(args)) as ReturnType<typeof next>;
+      },
+      { step: 'deserialize', priority: 'low', name: 'faults' },
+    );
+    requests = recordRequests(client);
+  });
+
+  afterEach(() => {
+    faults = [];
+  });
+
+  afterAll(() => client.destroy());
+
+  const newStore = (deadlineMs = 5000) => new DynamoDbEventStore({ client, tables, registry, deadlineMs });
+  const newStream = (): StreamId => ({ aggregateType: 'faults', aggregateId: `stream-${++streams}` });
+  const ticks = (...counts: number[]) => counts.map((count) => new Ticked(count));
+  const counts = async (stream: StreamId) =>
+    (await collect(newStore().read(stream))).map(({ event }) => (event as Ticked).count);
+
+  describe.each<[string, object[]]>([
+    ['one event', ticks(1)],
+    ['several events', ticks(1, 2)],
+  ])('a commit of %s', (_, events) => {
+    it.each<[string, Fault[]]>([
+      ['its connection is reset before the write', [before(reset)]],
+      ['its response is lost after the write', [after(reset)]],
+      ['its response is lost twice', [after(reset), after(reset)]],
+      ['the server fails before the write', [before(failure('InternalServerError', 500))]],
+      ['the server fails after the write', [after(failure('InternalServerError', 500))]],
+      [
+        'it is throttled',
+        [before(failure('ProvisionedThroughputExceededException', 400)), before(failure('ThrottlingException', 400))],
+      ],
+      ['the answer is empty', [answering({})]],
+      ['the answer is no JSON', [after(new SyntaxError('Unexpected token < in JSON'))]],
+      ['an earlier request is still in progress', [before(failure('TransactionInProgressException', 400))]],
+      ['another transaction is in its way', [before(conflict), before(throttled)]],
+      ['an item is in a transaction', [before(failure('TransactionConflictException', 400))]],
+      ['nothing answers the first attempt', [hanging]],
+    ])('is stored exactly once when %s', async (__, injected) => {
+      const stream = newStream();
+      faults = [...injected];
+      const result = await newStore(2000).append(stream, events, { expectedVersion: 0 });
+      expect(result.appended).toEqual([{ stream, version: events.length }]);
+      expect(faults).toEqual([]);
+      expect(await counts(stream)).toEqual(events.map((event) => (event as Ticked).count));
+    });
+
+    it('is a conflict when another came first, also behind a lost response', async () => {
+      const stream = newStream();
+      await newStore().append(stream, ticks(9), { expectedVersion: 0 });
+      faults = [after(reset)];
+      await expect(newStore().append(stream, events, { expectedVersion: 0 })).rejects.toThrow(ConcurrencyError);
+      expect(await counts(stream)).toEqual([9]);
+    });
+
+    it('says that its outcome is unknown when no answer comes', async () => {
+      const stream = newStream();
+      faults = Array.from({ length: 100 }, () => silenced);
+      const attempt = newStore(300).append(stream, events, { expectedVersion: 0 });
+      await expect(attempt).rejects.toThrow(CommitOutcomeUnknownError);
+      await expect(attempt).rejects.toMatchObject({ commitId: expect.any(String), streams: [stream] });
+      faults = [];
+      expect(await counts(stream)).toHaveLength(events.length);
+    });
+
+    it('says that nothing was written when it never was', async () => {
+      const stream = newStream();
+      faults = Array.from({ length: 100 }, () => before(failure('ThrottlingException', 400)));
+      await expect(newStore(200).append(stream, events, { expectedVersion: 0 })).rejects.toThrow(
+        EventStoreUnavailableError,
+      );
+      faults = [before(failure('AccessDeniedException', 400))];
+      await expect(newStore().append(stream, events, { expectedVersion: 0 })).rejects.toThrow(/AccessDeniedException/);
+      faults = [];
+      expect(await counts(stream)).toEqual([]);
+    });
+
+    it('does not take a refusal behind a lost response for a no', async () => {
+      const stream = newStream();
+      faults = [after(reset), before(failure('ExpiredTokenException', 400))];
+      await expect(newStore().append(stream, events, { expectedVersion: 0 })).rejects.toThrow(
+        CommitOutcomeUnknownError,
+      );
+    });
+
+    it('sees through the retries of the SDK', async () => {
+      const retrying = newClient({ maxAttempts: 3 });
+      let sent = 0;
+      retrying.middlewareStack.add(
+        (next) => async (args) => {
+          const result = await next(args);
+          if (++sent === 1) throw failure('InternalServerError', 500, { $retryable: {} });
+          return result;
+        },
+        { step: 'deserialize', priority: 'low', name: 'loseFirst' },
+      );
+      const stream = newStream();
+      const store = new DynamoDbEventStore({ client: retrying, tables, registry, deadlineMs: 5000 });
+      await store.append(stream, events, { expectedVersion: 0 });
+      expect(sent).toBe(2);
+      expect(await counts(stream)).toHaveLength(events.length);
+      retrying.destroy();
+    });
+  });
+
+  it('sends the same bytes and the same token again', async () => {
+    const bodies: string[] = [];
+    const spying = newClient({ maxAttempts: 1 });
+    spying.middlewareStack.add(
+      (next) => async (args) => {
+        bodies.push(Buffer.copyBytesFrom((args.request as { body: Uint8Array }).body).toString());
+        const result = await next(args);
+        if (bodies.length < 3) throw reset;
+        return result;
+      },
+      { step: 'finalizeRequest', priority: 'low', name: 'spy' },
+    );
+    const store = new DynamoDbEventStore({ client: spying, tables, registry, deadlineMs: 5000 });
+    const { commitId } = await store.append(newStream(), ticks(1, 2), { expectedVersion: 0 });
+    expect(bodies).toHaveLength(3);
+    expect(new Set(bodies).size).toBe(1);
+    expect(JSON.parse(bodies[0]!)).toMatchObject({ ClientRequestToken: commitId });
+    spying.destroy();
+  });
+
+  describe('a read', () => {
+    it.each<[string, Fault[]]>([
+      ['its connection is reset', [before(reset)]],
+      ['the server fails', [before(failure('InternalServerError', 500))]],
+      ['the answer is empty, which would make the stream look empty', [answering({})]],
+      ['it is throttled', [before(failure('ThrottlingException', 400))]],
+      ['nothing answers the first attempt', [hanging]],
+    ])('asks again when %s', async (_, injected) => {
+      const stream = newStream();
+      await newStore().append(stream, ticks(1, 2), { expectedVersion: 0 });
+      faults = [...injected];
+      expect((await collect(newStore(1000).read(stream))).map(({ version }) => version)).toEqual([1, 2]);
+      expect(faults).toEqual([]);
+    });
+
+    it('ends as unavailable at the deadline', async () => {
+      faults = Array.from({ length: 100 }, () => hanging);
+      const started = performance.now();
+      await expect(collect(newStore(300).read(newStream()))).rejects.toThrow(EventStoreUnavailableError);
+      expect(performance.now() - started).toBeLessThan(600);
+    });
+  });
+
+  describe('a stream seen while a commit is being applied', () => {
+    const document = () => DynamoDBDocumentClient.from(client);
+    const key = (stream: StreamId, sk: number) => ({ pk: `#${stream.aggregateType}#${stream.aggregateId}`, sk });
+
+    /** Takes an event out of the table, and puts it back when the stream has been queried so many times. */
+    async function hide(stream: StreamId, version: number, queries: number): Promise<void> {
+      const { Item } = await document().send(new GetCommand({ TableName: tables.events, Key: key(stream, version) }));
+      const { pk, sk } = key(stream, version);
+      await client.send(
+        new DeleteItemCommand({ TableName: tables.events, Key: { pk: { S: pk }, sk: { N: String(sk) } } }),
+      );
+      const none: Fault = (work) => work();
+      const putBack: Fault = async (work) => {
+        await document().send(new PutCommand({ TableName: tables.events, Item: Item! }));
+        return work();
+      };
+      faults = [...Array.from({ length: queries }, () => none), putBack];
+    }
+
+    it.each([
+      ['its last event is not visible yet', 3],
+      ['its first event is not visible yet', 1],
+      ['an event in the middle is not visible yet', 2],
+    ])('is read again while %s', async (_, hidden) => {
+      for (const direction of ['forward', 'backward'] as const) {
+        const stream = newStream();
+        await newStore().append(stream, ticks(1, 2, 3), { expectedVersion: 0 });
+        await hide(stream, hidden, 2);
+        const seen = (await collect(newStore().read(stream, { direction }))).map(({ version }) => version);
+        expect(seen).toEqual(direction === 'forward' ? [1, 2, 3] : [3, 2, 1]);
+      }
+      const stream = newStream();
+      await newStore().append(stream, ticks(1, 2, 3), { expectedVersion: 0 });
+      await hide(stream, hidden, 2);
+      const { events } = await newStore().readSinceSnapshot(stream, 10);
+      expect((await collect(events)).map(({ version }) => version)).toEqual([1, 2, 3]);
+    });
+
+    it.each([1, 2, 3])(
+      'that has lost version %d for good is an error which names it, never skipped',
+      async (version) => {
+        const stream = newStream();
+        await newStore().append(stream, ticks(1, 2, 3), { expectedVersion: 0 });
+        await hide(stream, version, 1000);
+        faults = [];
+        const naming = (error: unknown) =>
+          expect(error).toMatchObject({ message: expect.stringContaining(`hole at version ${version}`) });
+        await expect(collect(newStore().read(stream))).rejects.toThrow(CorruptStreamError);
+        await collect(newStore().read(stream)).catch(naming);
+        await expect(collect(newStore().read(stream, { direction: 'backward' }))).rejects.toThrow(CorruptStreamError);
+        await expect(newStore().readSinceSnapshot(stream, 10)).rejects.toThrow(CorruptStreamError);
+      },
+      60_000,
+    );
+
+    it('may be cut by the reader itself', async () => {
+      const stream = newStream();
+      await newStore().append(stream, ticks(1, 2, 3), { expectedVersion: 0 });
+      requests.splice(0);
+      expect(await collect(newStore().read(stream, { toVersion: 2 }))).toHaveLength(2);
+      expect(await collect(newStore().read(stream, { limit: 1 }))).toHaveLength(1);
+      expect(await collect(newStore().read(stream, { toVersion: 2, direction: 'backward' }))).toHaveLength(2);
+      expect(requests).toHaveLength(3);
+    });
+  });
+
+  describe('a server that accepts and never answers', () => {
+    let silent: Server;
+
+    beforeAll(async () => {
+      silent = createServer(() => {});
+      await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    });
+
+    afterAll(() => {
+      silent.closeAllConnections();
+      silent.close();
+    });
+
+    it('ends every operation at its deadline', async () => {
+      const deaf = newClient({ endpoint: `http://127.0.0.1:${(silent.address() as AddressInfo).port}` });
+      const store = new DynamoDbEventStore({ client: deaf, tables, registry, deadlineMs: 400 });
+      const stream = newStream();
+      const snapshot = { version: 1, eventTime: 1, snapshotVersion: 1, state: '{}' };
+      const operations: [Promise<unknown>, unknown][] = [
+        [store.append(stream, ticks(1), { expectedVersion: 0 }), CommitOutcomeUnknownError],
+        [store.append(stream, ticks(1, 2), { expectedVersion: 0 }), CommitOutcomeUnknownError],
+        [store.append(stream, ticks(1), { expectedVersion: 5 }), EventStoreUnavailableError],
+        [collect(store.read(stream)), EventStoreUnavailableError],
+        [store.readSinceSnapshot(stream, 5), EventStoreUnavailableError],
+        [store.saveSnapshot(stream, snapshot), EventStoreUnavailableError],
+      ];
+      const started = performance.now();
+      await Promise.all(
+        operations.map(async ([operation, error]) => {
+          await expect(operation).rejects.toBeInstanceOf(error);
+          expect(performance.now() - started).toBeLessThan(800);
+        }),
+      );
+      deaf.destroy();
+    });
+
+    it('and one that is not there at all: nothing was written', async () => {
+      const nobody = newClient({ endpoint: 'http://127.0.0.1:1' });
+      const store = new DynamoDbEventStore({ client: nobody, tables, registry, deadlineMs: 400 });
+      await expect(store.append(newStream(), ticks(1), { expectedVersion: 0 })).rejects.toThrow(
+        EventStoreUnavailableError,
+      );
+      nobody.destroy();
+    });
+  });
+});

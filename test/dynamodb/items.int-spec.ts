@@ -1,0 +1,209 @@
+import { randomUUID } from 'node:crypto';
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DynamoDBDocumentClient, PutCommand, QueryCommand, ScanCommand } from '@aws-sdk/lib-dynamodb';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { DynamoDbEventStore, EventRegistry, EventType, provisionTables } from '../../src/index.js';
+import { itemBytes, type Item } from '../../src/dynamodb/items.js';
+import { FEED_SLICES } from '../../src/dynamodb/table.js';
+import { collect } from '../setup/collect.js';
+import { newClient, newTableNames } from '../setup/database.js';
+
+@EventType('items.Noted', { version: 2, aliases: ['items.Remarked'], upcast: { 1: ({ text }) => ({ note: text }) } })
+class Noted {
+  constructor(readonly note: string) {}
+}
+
+describe('items of the events table', () => {
+  const tables = newTableNames();
+  let client: DynamoDBClient;
+  let store: DynamoDbEventStore;
+  const document = () => DynamoDBDocumentClient.from(client);
+
+  beforeAll(async () => {
+    client = newClient();
+    await provisionTables(client, tables);
+    store = new DynamoDbEventStore({
+      client,
+      tables,
+      registry: new EventRegistry().register(Noted),
+      deadlineMs: 10_000,
+    });
+  });
+
+  afterAll(() => client.destroy());
+
+  const itemsOf = async (pk: string) =>
+    (
+      await document().send(
+        new QueryCommand({
+          TableName: tables.events,
+          KeyConditionExpression: 'pk = :pk',
+          ExpressionAttributeValues: { ':pk': pk },
+        }),
+      )
+    ).Items as Item[];
+
+  it('keep an event of 200 bytes with all its metadata in one write unit', async () => {
+    const aggregateId = randomUUID();
+    await store.append({ tenantId: 'tenant-17', aggregateType: 'account', aggregateId }, [new Noted('n'.repeat(189))], {
+      expectedVersion: 0,
+      metadata: {
+        userId: randomUUID(),
+        correlationId: randomUUID(),
+        causationId: randomUUID(),
+        commandId: randomUUID(),
+      },
+    });
+    const [item] = await itemsOf(`tenant-17#account#${aggregateId}`);
+    expect(Buffer.byteLength(item!.eventData as string)).toBe(200);
+    expect(itemBytes(item!)).toBeLessThanOrEqual(1024);
+  });
+
+  it('are measured as DynamoDB measures them', async () => {
+    const stream = { aggregateType: 'account', aggregateId: randomUUID() };
+    const events = ['short', 'ü'.repeat(600), randomUUID().repeat(300)].map((note) => new Noted(note));
+    await store.append(stream, events, { expectedVersion: 0, metadata: { channel: 'web' } });
+    for (const item of await itemsOf(`#account#${stream.aggregateId}`)) {
+      const { ConsumedCapacity } = await document().send(
+        new PutCommand({
+          TableName: tables.bookkeeping,
+          Item: { ...item, pk: randomUUID(), sk: 'x' },
+          ReturnConsumedCapacity: 'TOTAL',
+        }),
+      );
+      expect(Math.abs(ConsumedCapacity!.CapacityUnits! - Math.ceil(itemBytes(item) / 1024))).toBeLessThanOrEqual(0);
+    }
+  });
+
+  it('spread over the slices of the feed, in the order of time', async () => {
+    for (let stream = 0; stream < 40; stream++) {
+      await store.append({ aggregateType: 'sliced', aggregateId: `s-${stream}` }, [new Noted('a'), new Noted('b')], {
+        expectedVersion: 0,
+      });
+    }
+    const slices = await Promise.all(
+      Array.from({ length: FEED_SLICES }, (_, slice) =>
+        document().send(
+          new QueryCommand({
+            TableName: tables.events,
+            IndexName: 'feed',
+            KeyConditionExpression: 'feedSlice = :slice',
+            ExpressionAttributeValues: { ':slice': `sliced#${slice}` },
+          }),
+        ),
+      ),
+    );
+    const sizes = slices.map(({ Count }) => Count!);
+    expect(sizes.reduce((sum, size) => sum + size)).toBe(80);
+    expect(Math.min(...sizes)).toBeGreaterThan(0);
+    for (const { Items } of slices) {
+      const versions = new Map<unknown, number>();
+      for (const { pk, version } of Items!) {
+        expect(version).toBe((versions.get(pk) ?? 0) + 1);
+        versions.set(pk, version as number);
+      }
+    }
+  });
+
+  it('go into the user index only with a user, and never as snapshots', async () => {
+    const stream = { aggregateType: 'indexed', aggregateId: 'a' };
+    await store.append(stream, [new Noted('a')], { expectedVersion: 0, metadata: { userId: 'ada#1' } });
+    await store.append(stream, [new Noted('b')], { expectedVersion: 1 });
+    await store.saveSnapshot(stream, { version: 2, eventTime: 1, snapshotVersion: 1, state: '{}' });
+    const { Items } = await document().send(new ScanCommand({ TableName: tables.events, IndexName: 'user' }));
+    expect(
+      Items!
+        .filter(({ aggregateType }) => aggregateType === 'indexed')
+        .map(({ userKey, version }) => [userKey, version]),
+    ).toEqual([['#ada#1', 1]]);
+    const feed = await document().send(new ScanCommand({ TableName: tables.events, IndexName: 'feed' }));
+    expect(feed.Items!.filter(({ aggregateType }) => aggregateType === 'indexed')).toHaveLength(2);
+  });
+
+  it('of the first format load for good', async () => {
+    const item = {
+      pk: '#account#old',
+      sk: 1,
+      aggregateType: 'account',
+      aggregateId: 'old',
+      version: 1,
+      eventId: '5f0c8f3e-4a0e-4d7e-9d39-0a51d7e9b0aa',
+      eventType: 'items.Remarked',
+      schemaVersion: 1,
+      eventTime: '2026-01-02T03:04:05.678Z',
+      eventData: '{"text":"hello"}',
+      userId: 'ada',
+      metadata: '{"channel":"web"}',
+      commitId: 'c-1',
+      commitIndex: 0,
+      commitSize: 1,
+      feedSlice: 'account#1',
+      feedPosition: '2026-01-02T03:04:05.678Z#0011223344556677',
+      userKey: '#ada',
+    };
+    const deflated = {
+      ...item,
+      sk: 2,
+      version: 2,
+      schemaVersion: 2,
+      encoding: 'deflate-raw',
+      eventData: Buffer.from('q1bKyy9JVbJSysnPS1eqBQA=', 'base64'),
+    };
+    for (const Item of [item, deflated]) await document().send(new PutCommand({ TableName: tables.events, Item }));
+    const [first, second] = await collect(store.read({ aggregateType: 'account', aggregateId: 'old' }));
+    expect(first).toEqual({
+      stream: { aggregateType: 'account', aggregateId: 'old' },
+      version: 1,
+      eventId: item.eventId,
+      eventType: 'items.Remarked',
+      schemaVersion: 1,
+      eventTime: new Date(item.eventTime),
+      event: expect.any(Noted),
+      metadata: { userId: 'ada', channel: 'web' },
+      commitId: 'c-1',
+    });
+    expect([first!.event, second!.event].map((event) => (event as Noted).note)).toEqual(['hello', 'long']);
+  });
+
+  it.each<[string, object, string]>([
+    ['an unknown encoding', { encoding: 'brotli' }, 'encoding'],
+    ['damaged bytes', { encoding: 'deflate-raw', eventData: Buffer.from([1, 2, 3]) }, 'damaged'],
+    ['a missing attribute', { commitId: undefined }, 'commitId'],
+    ['no JSON', { eventData: 'secret' }, 'not JSON'],
+    ['an unknown type', { eventType: 'items.Gone' }, 'items.Gone'],
+  ])('with %s are an error that says so, and are never skipped', async (name, spoilt, message) => {
+    const stream = { aggregateType: 'spoilt', aggregateId: name };
+    await store.append(stream, [new Noted('a')], { expectedVersion: 0 });
+    const [item] = await itemsOf(`#spoilt#${name}`);
+    await DynamoDBDocumentClient.from(client, { marshallOptions: { removeUndefinedValues: true } }).send(
+      new PutCommand({ TableName: tables.events, Item: { ...item, ...spoilt } }),
+    );
+    await expect(collect(store.read(stream))).rejects.toThrow(message);
+    await expect(collect(store.read(stream))).rejects.not.toThrow('secret');
+  });
+
+  it('10,000 of one stream load in a heap of 64 MB', async () => {
+    const script = `
+      import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+      import { DynamoDbEventStore, EventRegistry, EventType } from 'nestjs-dynamodb-event-store';
+      class Ticked { constructor(count) { this.count = count; this.text = 'x'.repeat(400); } }
+      EventType('heap.Ticked')(Ticked);
+      const client = new DynamoDBClient(${JSON.stringify({ endpoint: process.env.DYNAMODB_ENDPOINT, region: 'eu-central-1', credentials: { accessKeyId: 'local', secretAccessKey: 'local' } })});
+      const store = new DynamoDbEventStore({ client, tables: ${JSON.stringify(tables)}, registry: new EventRegistry().register(Ticked), deadlineMs: 10000 });
+      const stream = { aggregateType: 'heap', aggregateId: 'a' };
+      for (let version = 0; version < 10000; version += 100) {
+        const events = Array.from({ length: 100 }, (_, index) => new Ticked(version + index + 1));
+        await store.commit({ appends: [{ stream, events, expectedVersion: version, loadedHead: { version, eventTime: 0 } }] });
+      }
+      let sum = 0;
+      for await (const { event } of store.read(stream)) sum += event.count;
+      console.log(sum);
+      client.destroy();
+    `;
+    const args = ['--max-old-space-size=64', '--input-type=module', '--eval', script];
+    const { stdout } = await promisify(execFile)(process.execPath, args);
+    expect(Number(stdout)).toBe((10_000 * 10_001) / 2);
+  }, 60_000);
+});

@@ -1,0 +1,153 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import {
+  CreateTableCommand,
+  DescribeTableCommand,
+  DescribeTimeToLiveCommand,
+  type CreateTableCommandInput,
+  type DynamoDBClient,
+} from '@aws-sdk/client-dynamodb';
+import { Test } from '@nestjs/testing';
+import { CqrsModule } from '@nestjs/cqrs';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import {
+  EventStoreModule,
+  provisionTables,
+  TableError,
+  type EventStoreModuleOptions,
+  type TableNames,
+} from '../../src/index.js';
+import { bookkeepingTable, createTableInput, eventsTable } from '../../src/dynamodb/table.js';
+import { clientConfig, newClient, newTableNames } from '../setup/database.js';
+
+describe('tables', () => {
+  let client: DynamoDBClient;
+
+  beforeAll(() => {
+    client = newClient();
+  });
+
+  afterAll(() => client.destroy());
+
+  const describeTable = async (name: string) =>
+    (await client.send(new DescribeTableCommand({ TableName: name }))).Table!;
+
+  async function expectProvisioned(tables: TableNames): Promise<void> {
+    const events = await describeTable(tables.events);
+    expect(events.TableStatus).toBe('ACTIVE');
+    expect(events.BillingModeSummary?.BillingMode).toBe('PAY_PER_REQUEST');
+    expect(events.StreamSpecification).toEqual({ StreamEnabled: true, StreamViewType: 'NEW_IMAGE' });
+    expect(events.GlobalSecondaryIndexes!.map(({ IndexName }) => IndexName).toSorted()).toEqual(['feed', 'user']);
+    for (const { Projection } of events.GlobalSecondaryIndexes!) {
+      expect(Projection!.NonKeyAttributes!.length).toBeLessThanOrEqual(20);
+      expect(Projection!.NonKeyAttributes).not.toContain('state');
+    }
+    const expiry = await client.send(new DescribeTimeToLiveCommand({ TableName: tables.bookkeeping }));
+    expect(expiry.TimeToLiveDescription).toEqual({ TimeToLiveStatus: 'ENABLED', AttributeName: 'expiresAt' });
+  }
+
+  it('are created with on-demand capacity, streams, indexes and expiry, and asked to be recoverable and protected', async () => {
+    const tables = newTableNames();
+    const steps: string[] = [];
+    await provisionTables(client, tables, (step) => steps.push(step));
+    await expectProvisioned(tables);
+    expect(steps).toContain(`${tables.events}: created, waiting until it is active`);
+    expect(createTableInput(eventsTable('e')).DeletionProtectionEnabled).toBe(true);
+  });
+
+  it('are created once by two processes at once, and left alone afterwards', async () => {
+    const tables = newTableNames();
+    await Promise.all([1, 2, 3].map(() => provisionTables(client, tables)));
+    const { CreationDateTime } = await describeTable(tables.events);
+    await provisionTables(client, tables);
+    expect((await describeTable(tables.events)).CreationDateTime).toEqual(CreationDateTime);
+    await expectProvisioned(tables);
+  });
+
+  it('are completed where one of them is there', async () => {
+    const tables = newTableNames();
+    await client.send(new CreateTableCommand(createTableInput(bookkeepingTable(tables.bookkeeping))));
+    await provisionTables(client, tables);
+    await expectProvisioned(tables);
+  });
+
+  const boot = async (options: EventStoreModuleOptions) => {
+    const module = await Test.createTestingModule({
+      imports: [CqrsModule.forRoot(), EventStoreModule.forRoot(options)],
+    }).compile();
+    await module.init();
+    await module.close();
+  };
+
+  it('that are missing stop the start with their name and the command that creates them', async () => {
+    const tables = newTableNames();
+    const attempt = boot({ clientConfig: clientConfig(), tables });
+    await expect(attempt).rejects.toThrow(TableError);
+    await expect(attempt).rejects.toThrow(
+      `Table "${tables.events}": it does not exist. Create the tables with: npx nestjs-dynamodb-event-store create-tables --events ${tables.events} --bookkeeping ${tables.bookkeeping}`,
+    );
+    await provisionTables(client, tables);
+    await expect(boot({ clientConfig: clientConfig(), tables })).resolves.toBeUndefined();
+  });
+
+  it.each<[string, (input: CreateTableCommandInput) => CreateTableCommandInput, string]>([
+    [
+      'another key',
+      (input) => ({
+        ...input,
+        KeySchema: [{ AttributeName: 'id', KeyType: 'HASH' }],
+        AttributeDefinitions: [{ AttributeName: 'id', AttributeType: 'S' }],
+        GlobalSecondaryIndexes: undefined,
+      }),
+      'its key is id (S), and must be pk (S), sk (N)',
+    ],
+    [
+      'a sort key of another type',
+      (input) => ({
+        ...input,
+        AttributeDefinitions: input.AttributeDefinitions!.map((a) =>
+          a.AttributeName === 'sk' ? { ...a, AttributeType: 'S' } : a,
+        ),
+      }),
+      'its key is pk (S), sk (S), and must be pk (S), sk (N)',
+    ],
+    [
+      'a missing index',
+      (input) => ({
+        ...input,
+        AttributeDefinitions: input.AttributeDefinitions!.filter(
+          ({ AttributeName: name }) => !['userKey', 'eventTime'].includes(name!),
+        ),
+        GlobalSecondaryIndexes: input.GlobalSecondaryIndexes!.slice(0, 1),
+      }),
+      'its index "user" is missing',
+    ],
+  ])('with %s stop the start and say what is wrong', async (_, spoil, fault) => {
+    const tables = newTableNames();
+    await client.send(new CreateTableCommand(spoil(createTableInput(eventsTable(tables.events)))));
+    for (const provision of [true, false]) {
+      const attempt = boot({ clientConfig: clientConfig(), tables, provision });
+      await expect(attempt).rejects.toThrow(TableError);
+      await expect(attempt).rejects.toThrow(`Table "${tables.events}": ${fault}`);
+    }
+  });
+
+  it('are created by the command line', async () => {
+    const tables = newTableNames();
+    const env = {
+      ...process.env,
+      AWS_REGION: 'eu-central-1',
+      AWS_ACCESS_KEY_ID: 'local',
+      AWS_SECRET_ACCESS_KEY: 'local',
+    };
+    const run = (...args: string[]) => promisify(execFile)(process.execPath, ['dist/cli/main.js', ...args], { env });
+    const { stdout } = await run('create-tables', '--events', tables.events, '--bookkeeping', tables.bookkeeping);
+    expect(stdout).toContain(`${tables.events}: active`);
+    await expectProvisioned(tables);
+    await expect(run('create-tables', '--events', 'x')).rejects.toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('Usage'),
+    });
+    expect((await run('--help')).stdout).toContain('create-tables');
+  });
+});
