@@ -47,7 +47,7 @@ export class Sender {
       });
       if (ConsumedCapacity === undefined) throw new NoAnswerError();
     } catch (error) {
-      throw new WriteFailure(error, attempts.leftUnknown ? 'unknown' : writeFailureKind(error, attempts.sent));
+      throw attempts.failure(error);
     }
   }
 
@@ -102,29 +102,26 @@ class NoAnswerError extends Error {
   override readonly name = 'NoAnswer';
 }
 
-/** Watches every attempt inside the SDK's own retries, as its last error hides what the earlier ones were. */
+/**
+ * Watches every attempt inside the SDK's own retries: its last error hides what the earlier ones were, and is not
+ * always the one that the attempt ended with.
+ */
 class AttemptLog {
-  private unknown = false;
   private started = 0;
   private ended = 0;
-
-  /** Whether any attempt before the last may have been applied. */
-  get leftUnknown(): boolean {
-    return this.unknown || this.started > this.ended;
-  }
-
-  get sent(): boolean {
-    return this.started > 0;
-  }
+  private unknown = false;
+  private lastError: unknown;
 
   watch(command: PutCommand): PutCommand {
     command.middlewareStack.add(
       (next) => async (args) => {
         this.started++;
+        this.lastError = undefined;
         try {
           return await next(args);
         } catch (error) {
           this.unknown ||= failureKind(error) === 'unknown';
+          this.lastError = error;
           throw error;
         } finally {
           this.ended++;
@@ -135,15 +132,18 @@ class AttemptLog {
     );
     return command;
   }
-}
 
-/** Judges a last failure where no attempt before it may have been applied. */
-function writeFailureKind(error: unknown, sent: boolean): FailureKind {
-  const name = failureName(error);
-  // Over while waiting: for credentials, or between two attempts that both had ended.
-  if (name === 'AbortError' || name === 'CredentialsProviderError') return 'not-applied';
-  // What never left this process has changed nothing, and would not leave it next time either.
-  return sent ? failureKind(error) : 'rejected';
+  failure(error: unknown): WriteFailure {
+    if (this.started === 0) return new WriteFailure(error, this.unsentKind(error));
+    const inFlight = this.started > this.ended;
+    if (this.unknown || inFlight || this.lastError === undefined) return new WriteFailure(error, 'unknown');
+    return new WriteFailure(this.lastError, failureKind(this.lastError));
+  }
+
+  /** What never left this process would not leave it next time either, unless it was waiting for credentials. */
+  private unsentKind(error: unknown): FailureKind {
+    return ['AbortError', 'CredentialsProviderError'].includes(failureName(error)) ? 'not-applied' : 'rejected';
+  }
 }
 
 /** Also over in time where the SDK does not listen to the signal, as while it waits for credentials. */
