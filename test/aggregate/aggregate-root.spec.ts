@@ -1,0 +1,112 @@
+import { describe, expect, it } from '@jest/globals';
+import {
+  Aggregate,
+  AggregateRoot,
+  AggregateUnusableError,
+  EventType,
+  MissingApplierError,
+  On,
+} from '../../src/index.js';
+import { Account, AccountOpened, MoneyDeposited, MoneyWithdrawn } from '../setup/bank.js';
+
+@EventType('root.Renamed')
+class Renamed {
+  constructor(readonly to: string) {}
+}
+
+@EventType('root.Noted')
+class Noted {}
+
+@EventType('root.Exploded')
+class Exploded {}
+
+class Undecorated {}
+
+@Aggregate('root-thing', { events: [Renamed], ignores: [Noted] })
+class Thing extends AggregateRoot {
+  name = '';
+  half = 0;
+
+  onRenamed({ to }: Renamed): void {
+    this.name = to;
+  }
+
+  @On(Exploded) protected onExploded(): void {
+    this.half = 1;
+    throw new RangeError('half way');
+  }
+}
+
+describe('an aggregate', () => {
+  it('is new with version 0, and changes by its appliers', () => {
+    const account = Account.open('a-1', 'Ada');
+    account.deposit(5);
+    expect(account).toMatchObject({ id: 'a-1', version: 0, owner: 'Ada', balance: 5 });
+    expect(account.getUncommittedEvents()).toEqual([new AccountOpened('Ada'), new MoneyDeposited(5)]);
+  });
+
+  it('hands out a copy of its uncommitted events', () => {
+    const account = Account.open('a-1', 'Ada');
+    account.getUncommittedEvents().pop();
+    expect(account.getUncommittedEvents()).toHaveLength(1);
+    account.uncommit();
+    expect(account.getUncommittedEvents()).toEqual([]);
+  });
+
+  it('still knows on<EventClassName> methods, and events it ignores', () => {
+    const thing = new Thing('t');
+    thing.apply(new Renamed('x'));
+    thing.apply(new Noted());
+    expect(thing.name).toBe('x');
+    expect(thing.getUncommittedEvents()).toHaveLength(2);
+  });
+
+  it('finds its applier by class, also in a subclass and under another class name', () => {
+    class Special extends Account {}
+    const Minified = { a: class extends AccountOpened {} }.a;
+    const special = new Special('s');
+    special.apply(new AccountOpened('Ada'));
+    expect(special.owner).toBe('Ada');
+    expect(() => special.apply(new Minified('Eve'))).toThrow(MissingApplierError);
+  });
+
+  it('refuses an event that it has no applier for, and stays usable', () => {
+    const thing = new Thing('t');
+    expect(() => thing.apply(new MoneyWithdrawn(1))).toThrow(MissingApplierError);
+    expect(() => thing.apply(new MoneyWithdrawn(1))).toThrow(/Thing.*@On\(MoneyWithdrawn\)/);
+    expect(() => thing.apply(new Undecorated())).toThrow(/Undecorated.*@EventType/);
+    expect(thing.getUncommittedEvents()).toEqual([]);
+    thing.apply(new Renamed('y'));
+    expect(thing.name).toBe('y');
+  });
+
+  it('takes nothing any more after an applier threw', () => {
+    const thing = new Thing('t');
+    thing.apply(new Renamed('x'));
+    expect(() => thing.apply(new Exploded())).toThrow(new RangeError('half way'));
+    expect(thing.getUncommittedEvents()).toEqual([new Renamed('x')]);
+    expect(() => thing.apply(new Renamed('y'))).toThrow(AggregateUnusableError);
+    expect(() => thing.apply(new Renamed('y'))).toThrow(/half changed/);
+  });
+
+  it('refuses an applier that is asynchronous', () => {
+    class Late extends AggregateRoot {
+      @On(Noted) protected async onNoted(): Promise<void> {}
+    }
+    expect(() => new Late('l').apply(new Noted())).toThrow(/asynchronous/);
+  });
+
+  it('counts versions while it is loaded from history', () => {
+    const account = new Account('a');
+    account.loadFromHistory([new AccountOpened('Ada'), new MoneyDeposited(5)]);
+    expect([account.version, account.balance, account.getUncommittedEvents()]).toEqual([2, 5, []]);
+  });
+
+  it('is not committed by hand', () => {
+    expect(() => Account.open('a', 'Ada').commit()).toThrow(/Remove commit\(\)/);
+  });
+
+  it('has no fields but its state', () => {
+    expect(Object.keys(Account.open('a', 'Ada')).toSorted()).toEqual(['balance', 'id', 'owner']);
+  });
+});
