@@ -87,7 +87,7 @@ export class CommandUnitOfWork {
   }
 }
 
-/** A random wait below a ceiling that doubles up to 200 ms: "full jitter" (AWS Builders' Library). */
+/** A random wait below a ceiling that doubles up to 400 ms: "full jitter" (AWS Builders' Library). */
 async function backoff(attempt: number): Promise<void> {
-  await sleep(Math.random() * Math.min(200, 10 * 2 ** attempt));
+  await sleep(Math.random() * Math.min(400, 40 * 2 ** attempt));
 }
