@@ -1,6 +1,6 @@
 // Events
 export type { Class } from './event/class-type.js';
-export type { ValueType } from './event/codec.js';
+export type { ValueType } from './event/value-type.js';
 export {
   CorruptStreamError,
   EventRegistrationError,

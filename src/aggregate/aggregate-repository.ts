@@ -65,9 +65,11 @@ export class AggregateRepository<T extends AggregateRoot> {
     return (loaded as T | undefined) ?? null;
   }
 
-  /** Whether it has events; one request, for one event. */
+  /** Whether it has events, or the running command has added it; one request, for one event. */
   async exists(id: string): Promise<boolean> {
-    for await (const _ of this.store.read(this.streamOf(id), { direction: 'backward', limit: 1 })) return true;
+    const stream = this.streamOf(id);
+    if (this.units.current()?.has(streamKey(stream))) return true;
+    for await (const _ of this.store.read(stream, { direction: 'backward', limit: 1 })) return true;
     return false;
   }
 

@@ -33,6 +33,10 @@ export class UnitOfWork {
     return !this.closed;
   }
 
+  has(key: string): boolean {
+    return this.tracked.has(key);
+  }
+
   /** The aggregate of a stream, loaded at most once, also by loads side by side. */
   async load(key: string, load: () => Promise<TrackedAggregate | undefined>): Promise<AggregateRoot | undefined> {
     const known = this.tracked.get(key);

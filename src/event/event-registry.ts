@@ -1,9 +1,10 @@
 import type { Class } from './class-type.js';
-import { Codec, setOwn, type ValueType } from './codec.js';
+import { Codec, setOwn } from './codec.js';
 import { compress, decompress, type StoredText } from './compression.js';
 import { EventRegistrationError, UnknownEventTypeError } from './event-errors.js';
 import { classOf, eventTypeOf, type EventTypeDefinition } from './event-type.js';
 import { hasValidationRules, loadEventValidator, type EventValidator } from './event-validation.js';
+import type { ValueType } from './value-type.js';
 
 /** An event's own part of what is stored. */
 export interface EncodedEvent {

@@ -1,6 +1,6 @@
 import type { DynamoDbOptions } from '../dynamodb/dynamodb-connection.js';
 import type { TableNames } from '../dynamodb/table.js';
-import type { ValueType } from '../event/codec.js';
+import type { ValueType } from '../event/value-type.js';
 import { EventStoreError } from '../event/event-store-error.js';
 
 /** Options of `EventStoreModule.forRoot` and `forRootAsync`. */

@@ -126,6 +126,12 @@ describe('the codec refuses what would not come back, with its path', () => {
     ['a value inside a Map, without its key', new Map([['secret@example.com', Number.NaN]]), '$.value[0]'],
     ['a value inside a Set', new Set([1, Number.NaN]), '$.value[1]'],
     ['600 levels', nested(600), expect.stringContaining('$.value.deeper.deeper') as unknown as string],
+    ['a sparse array without end', [new Array(1e9)], '$.value[0]'],
+    [
+      'data that multiplies',
+      Array.from({ length: 30 }).reduce<unknown>((part) => [part, part], 1),
+      expect.any(String) as unknown as string,
+    ],
     ['a promise', Promise.resolve(), '$.value'],
     ['a proxy of a class instance', new Proxy(new Line(), {}), '$.value'],
   ])('%s', (_, value, path) => {

@@ -194,6 +194,17 @@ describe.each(['memory', 'dynamodb'] as const)('AggregateRepository (%s)', (stor
   });
 });
 
+it.each(['memory', 'dynamodb'] as const)('an event without an applier stops the load (%s)', async (storage) => {
+  const application = await startApplication(storage, { features: [Account, Happened] });
+  const store = application.module.get(EventStore);
+  await store.append({ aggregateType: 'test-account', aggregateId: 'a' }, [new Happened()], { expectedVersion: 0 });
+  const accounts = application.module.get<AggregateRepository<Account>>(getAggregateRepositoryToken(Account), {
+    strict: false,
+  });
+  await expect(accounts.load('a')).rejects.toMatchObject({ code: 'MISSING_APPLIER' });
+  await application.close();
+});
+
 describe('EventStoreExceptionFilter', () => {
   const stream = { aggregateType: 'account', aggregateId: 'a' };
   const errors: Record<string, Error> = {

@@ -170,7 +170,9 @@ describe.each<Storage>(['memory', 'dynamodb'])('the unit of work of a command (%
       expect(first).toBe(second);
       expect(await accounts.find('a')).toBe(first);
       const added = Account.open('b', 'x');
+      expect(await accounts.exists('b')).toBe(false);
       accounts.add(added);
+      expect(await accounts.exists('b')).toBe(true);
       expect(await accounts.load('b')).toBe(added);
       expect(await accounts.find('none')).toBeNull();
     });
