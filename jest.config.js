@@ -2,6 +2,8 @@
 export default {
   testEnvironment: 'node',
   roots: ['<rootDir>/test', '<rootDir>/example-app'],
+  // The starter of DynamoDB Local is tested where it is in use, as it needs Java.
+  testPathIgnorePatterns: process.env.DYNAMODB_ENDPOINT ? ['test/scripts/dynamodb-local'] : [],
   testMatch: ['**/*.spec.ts', '**/*.int-spec.ts', '**/*.e2e-spec.ts'],
   extensionsToTreatAsEsm: ['.ts'],
   transform: {

@@ -112,6 +112,25 @@ export function eventStoreContract(name: string, open: OpenStore): void {
         expect(await counts(stream, range)).toEqual(expected);
       });
 
+      it('reads a stream of several pages in both directions, and behind a snapshot', async () => {
+        const stream = newStream();
+        const versions = Array.from({ length: 60 }, (_, index) => index + 1);
+        for (let from = 0; from < 60; from += 20) {
+          const events = versions
+            .slice(from, from + 20)
+            .map((version) => new Noted({ version, bytes: randomBytes(50_000) }));
+          await store.append(stream, events, { expectedVersion: from });
+        }
+        const seen = (recorded: RecordedEvent[]) =>
+          recorded.map(({ event }) => ((event as Noted).note as { version: number }).version);
+        expect(seen(await read(stream))).toEqual(versions);
+        expect(seen(await read(stream, { direction: 'backward' }))).toEqual(versions.toReversed());
+        expect(seen(await read(stream, { fromVersion: 5, limit: 40 }))).toEqual(versions.slice(4, 44));
+        expect(seen(await collect((await store.readSinceSnapshot(stream, 100)).events))).toEqual(versions);
+        await store.saveSnapshot(stream, { version: 10, eventTime: 1, snapshotVersion: 1, state: '{}' });
+        expect(seen(await collect((await store.readSinceSnapshot(stream, 100)).events))).toEqual(versions.slice(10));
+      });
+
       it('refuses a bound that is no whole number', async () => {
         await expect(read(newStream(), { fromVersion: 1.5 })).rejects.toThrow(RangeError);
         await expect(read(newStream(), { limit: Number.NaN })).rejects.toThrow(RangeError);

@@ -77,7 +77,7 @@ describe('DynamoDbEventStore under faults', () => {
         const fault = faults.shift();
         return (fault ? fault(() => next(args)) : next(args)) as ReturnType<typeof next>;
       },
-      { step: 'deserialize', priority: 'low', name: 'faults' },
+      { step: 'deserialize', priority: 'high', name: 'faults' },
     );
     requests = recordRequests(client);
   });
@@ -166,11 +166,12 @@ describe('DynamoDbEventStore under faults', () => {
       let sent = 0;
       retrying.middlewareStack.add(
         (next) => async (args) => {
+          const attempt = ++sent;
           const result = await next(args);
-          if (++sent === 1) throw failure('InternalServerError', 500, { $retryable: {} });
+          if (attempt === 1) throw failure('InternalServerError', 500, { $retryable: {} });
           return result;
         },
-        { step: 'deserialize', priority: 'low', name: 'loseFirst' },
+        { step: 'deserialize', priority: 'high', name: 'loseFirst' },
       );
       const stream = newStream();
       const store = new DynamoDbEventStore({ client: retrying, tables, registry, deadlineMs: 5000 });
