@@ -433,6 +433,28 @@ describe.each<Storage>(['memory', 'dynamodb'])('the unit of work of a command (%
     });
   });
 
+  it('events of a command with its own unit are handled outside the outer one', async () => {
+    let handled: Promise<unknown> | undefined;
+    @EventsHandler(MoneyDeposited)
+    class Reward implements IEventHandler<MoneyDeposited> {
+      constructor(private readonly bus: CommandBus) {}
+      handle({ amount }: MoneyDeposited): void {
+        if (amount === 5)
+          handled = this.bus.execute(new Run(async (accounts) => (await accounts.load('reward')).deposit(1)));
+      }
+    }
+    await start({ providers: [Reward] });
+    await open('a', 'reward');
+    const attempt = run(async () => {
+      await run(async (own) => (await own.load('a')).deposit(5), RunOwn);
+      await handled;
+      expect(await stored('reward')).toHaveLength(2);
+      throw new Error('outer');
+    });
+    await expect(attempt).rejects.toThrow('outer');
+    expect(await balance('reward')).toBe(1);
+  });
+
   describe('aggregates whose command has finished', () => {
     it('take no more events, as nobody would store them', async () => {
       await start();
