@@ -49,6 +49,7 @@ export class Account extends AggregateRoot {
   }
 
   @On(MoneyDeposited) protected onDeposited(event: MoneyDeposited): void {
+    if (Number.isNaN(event.amount)) throw new RangeError('This is no amount.');
     this.balance += event.amount;
   }
 
