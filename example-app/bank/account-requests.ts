@@ -1,0 +1,38 @@
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { IsInt, IsISO8601, IsNotEmpty, IsOptional, IsRFC3339, IsString, Max, MaxLength, Min } from 'class-validator';
+
+const LARGEST_AMOUNT = 1_000_000_000_00;
+
+export class OpenAccountRequest {
+  @ApiProperty({ example: 'Ada' })
+  @IsString()
+  @IsNotEmpty()
+  @MaxLength(200)
+  readonly owner!: string;
+}
+
+export class AmountRequest {
+  @ApiProperty({ description: 'Amount in cents.', example: 1250 })
+  @IsInt()
+  @Min(1)
+  @Max(LARGEST_AMOUNT)
+  readonly cents!: number;
+}
+
+export class TransferRequest extends AmountRequest {
+  @ApiProperty({ description: 'Id of the account that receives the money.' })
+  @IsString()
+  @IsNotEmpty()
+  readonly to!: string;
+}
+
+export class BalanceQuery {
+  @ApiPropertyOptional({
+    description: 'The moment to look at, with its time zone; now by default.',
+    example: '2030-01-31T12:00:00Z',
+  })
+  @IsOptional()
+  @IsISO8601({ strict: true })
+  @IsRFC3339({ message: 'at must be a time with its zone, such as 2030-01-31T12:00:00Z' })
+  readonly at?: string;
+}
