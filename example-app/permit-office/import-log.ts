@@ -6,7 +6,7 @@ import type { LogRow, UnusableRow } from './log-row.js';
 import { RecordStep } from './record-step.js';
 
 /** A command waits for DynamoDB most of its time, so many run side by side, each for another case. */
-const LIMITS = { running: 24, held: 1_000 };
+const LIMITS = { running: 16, held: 1_000 };
 
 export interface ImportOptions {
   readonly commands: Pick<CommandBus, 'execute'>;

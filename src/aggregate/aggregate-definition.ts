@@ -2,6 +2,7 @@ import 'reflect-metadata';
 import type { Class } from '../event/class-type.js';
 import { eventTypeOf } from '../event/event-type.js';
 import { onMethodsOf } from '../event/on.js';
+import { hasPrivateFields } from '../event/private-state.js';
 import type { RecordedEvent } from '../event/recorded-event.js';
 import { AggregateRegistrationError } from './aggregate-errors.js';
 
@@ -89,8 +90,13 @@ export function assertAggregateClass(aggregateClass: Class): AggregateDefinition
   }
   for (const eventClass of eventsOf(aggregateClass)) {
     if (eventTypeOf(eventClass)) continue;
+    if (!eventClass) {
+      throw new AggregateRegistrationError(
+        `${className} names undefined in place of an event class: look for a circular import.`,
+      );
+    }
     throw new AggregateRegistrationError(
-      `${className} uses the event ${eventClass?.name ?? eventClass}, which has no durable name: decorate that class with @EventType('…').`,
+      `${className} uses the event ${eventClass.name}, which has no durable name: decorate that class with @EventType('…').`,
     );
   }
   const methods = onMethodsOf(aggregateClass);
@@ -116,7 +122,7 @@ function assertSnapshotSeesState(aggregateClass: Class): void {
   if (typeof prototype.toSnapshot !== typeof prototype.fromSnapshot) {
     throw new AggregateRegistrationError(`${aggregateClass.name} needs both toSnapshot and fromSnapshot, or neither.`);
   }
-  if (typeof prototype.toSnapshot === 'function' || !/\bthis\.#[\p{L}_$]/u.test(String(aggregateClass))) return;
+  if (typeof prototype.toSnapshot === 'function' || !hasPrivateFields(aggregateClass)) return;
   throw new AggregateRegistrationError(
     `${aggregateClass.name} keeps state in #private fields, which its snapshots cannot see: use TypeScript's private, or add toSnapshot and fromSnapshot.`,
   );

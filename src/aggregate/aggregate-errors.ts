@@ -19,9 +19,11 @@ export class AggregateRegistrationError extends EventStoreError {
 export class MissingApplierError extends EventStoreError {
   readonly code = 'MISSING_APPLIER';
 
-  constructor(aggregateClass: string, eventClass: string) {
+  constructor(aggregateClass: string, eventClass: string, isEventClass: boolean) {
     super(
-      `${aggregateClass} has no applier for ${eventClass}: add a method with @On(${eventClass}), or list the event in ignores of @Aggregate when it changes no state.`,
+      isEventClass
+        ? `${aggregateClass} has no applier for ${eventClass}: add a method with @On(${eventClass}), or list the event in ignores of @Aggregate when it changes no state.`
+        : `${eventClass} is no event class: decorate it with @EventType('…'), and add a method with @On(${eventClass}) to ${aggregateClass}. (apply takes an instance of an event class.)`,
     );
   }
 }

@@ -10,8 +10,12 @@ export interface Lifecycle {
   /** Version of the newest snapshot known of; 0 when there is none. */
   snapshotAt: number;
   uncommitted: object[];
-  /** Why no further event may be applied; undefined while it may. */
+  /** Key of the stream that its version is of; undefined while it has none from a store. */
+  streamKey: string | undefined;
+  /** Why no further event may ever be applied; undefined while it may. */
   refusal: string | undefined;
+  /** The command that it belongs to has finished, so nobody would store its events. */
+  finished: boolean;
   /** An applier threw: the state may be half changed, and none of its events may be stored. */
   halfApplied: boolean;
 }
@@ -24,7 +28,9 @@ export function beginLifecycle(aggregate: object): void {
     eventTime: 0,
     snapshotAt: 0,
     uncommitted: [],
+    streamKey: undefined,
     refusal: undefined,
+    finished: false,
     halfApplied: false,
   });
 }

@@ -42,7 +42,8 @@ export class AggregateRepository<T extends AggregateRoot> {
   }
 
   /**
-   * The aggregate, from its snapshot and events. In a command, the same instance each time.
+   * The aggregate, from its snapshot and events. In a command, the same instance each time, and stored when the command
+   * finishes. Outside a command, what is applied to it is stored by `save` only.
    *
    * @throws AggregateNotFoundError when it has no events
    */
@@ -56,6 +57,7 @@ export class AggregateRepository<T extends AggregateRoot> {
   async find(id: string): Promise<T | null> {
     const stream = this.streamOf(id);
     const key = streamKey(stream);
+    this.units.assertNotLeftBehind();
     const unit = this.units.current();
     if (!unit) return (await this.rebuild(stream)) ?? null;
     const loaded = await unit.load(key, async () => {
@@ -79,6 +81,7 @@ export class AggregateRepository<T extends AggregateRoot> {
    * @throws UnitOfWorkClosedError when no command is running
    */
   add(aggregate: T): void {
+    this.units.assertNotLeftBehind();
     const unit = this.units.current();
     if (!unit) {
       throw new UnitOfWorkClosedError(
@@ -94,24 +97,28 @@ export class AggregateRepository<T extends AggregateRoot> {
    * @throws ConcurrencyError when another commit came first; load it again then
    */
   async save(aggregate: T): Promise<void> {
+    this.units.assertNotLeftBehind();
     const running = this.units.current();
     if (running) return this.track(running, aggregate);
-    const lifecycle = lifecycleOf(aggregate);
-    const { refusal } = lifecycle;
     const unit = new UnitOfWork(this.publish);
     this.track(unit, aggregate);
-    await this.units.commit(unit);
-    // It belonged to no command, so it may go on.
-    lifecycle.refusal = refusal;
+    try {
+      await this.units.commit(unit);
+    } finally {
+      // It belongs to no command, so it may go on.
+      lifecycleOf(aggregate).finished = false;
+    }
   }
 
   /**
-   * The aggregate as it was, read only: by version, or with all events stored up to a time, that time included.
+   * The aggregate as it was, read only: by version, or with all events stored up to a time, that time included. A
+   * version or time beyond its last event shows it as it is now.
    *
    * @throws AggregateNotFoundError when it did not exist then
    */
   async loadAt(id: string, moment: PastMoment): Promise<T> {
     const stream = this.streamOf(id);
+    if ('time' in moment && Number.isNaN(moment.time.getTime())) throw new RangeError('loadAt needs a valid time.');
     const aggregate = new this.aggregateClass(id);
     const until = 'version' in moment ? { toVersion: moment.version } : {};
     for await (const recorded of this.store.read(stream, until)) {
@@ -132,6 +139,7 @@ export class AggregateRepository<T extends AggregateRoot> {
     const { restored, events } = await this.start(stream);
     const aggregate = restored ?? new this.aggregateClass(stream.aggregateId);
     for await (const recorded of events) replay(aggregate, recorded);
+    lifecycleOf(aggregate).streamKey = streamKey(stream);
     return aggregate.version > 0 ? aggregate : undefined;
   }
 

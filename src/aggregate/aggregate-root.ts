@@ -1,9 +1,12 @@
 import { AggregateRoot as CqrsAggregateRoot } from '@nestjs/cqrs';
 import type { Class } from '../event/class-type.js';
 import { classOf, eventTypeOf } from '../event/event-type.js';
+import { copyInstance } from '../event/plain-copy.js';
 import { aggregateDefinitionOf, appliersOf } from './aggregate-definition.js';
 import { AggregateUnusableError, MissingApplierError } from './aggregate-errors.js';
 import { beginLifecycle, lifecycleOf } from './aggregate-lifecycle.js';
+
+const FINISHED = 'the command that it belongs to has finished; load it again in another';
 
 /** An aggregate that takes and gives its state itself, where its own fields are not the whole of it. */
 export interface Snapshotting<S extends object = object> {
@@ -42,10 +45,9 @@ export abstract class AggregateRoot extends CqrsAggregateRoot<object> {
   ): void {
     const options = typeof historyOrOptions === 'boolean' ? { fromHistory: historyOrOptions } : historyOrOptions;
     const lifecycle = lifecycleOf(this);
-    if (lifecycle.refusal !== undefined) {
-      throw new AggregateUnusableError(
-        `${this.constructor.name} "${this.id}" takes no more events: ${lifecycle.refusal}.`,
-      );
+    const refusal = lifecycle.refusal ?? (lifecycle.finished ? FINISHED : undefined);
+    if (refusal !== undefined) {
+      throw new AggregateUnusableError(`${this.constructor.name} "${this.id}" takes no more events: ${refusal}.`);
     }
     if (!options.skipHandler) this.runApplier(event);
     if (!options.fromHistory) lifecycle.uncommitted.push(event);
@@ -78,8 +80,10 @@ export abstract class AggregateRoot extends CqrsAggregateRoot<object> {
     const applier = this.applierFor(classOf(event));
     if (!applier) return;
     try {
-      const result = applier.call(this, event) as unknown;
-      if (typeof (result as PromiseLike<unknown> | undefined)?.then === 'function') {
+      // A copy, as when it is loaded: state that shares data with the event would change it before it is stored.
+      const result = applier.call(this, copyInstance(event)) as unknown;
+      if (result instanceof Promise) {
+        result.catch(() => {});
         throw new AggregateUnusableError(
           `The applier of ${this.constructor.name} for ${classOf(event).name} is asynchronous: appliers only change fields, so make it synchronous.`,
         );
@@ -94,13 +98,14 @@ export abstract class AggregateRoot extends CqrsAggregateRoot<object> {
 
   private applierFor(eventClass: Class): ((event: object) => unknown) | undefined {
     const aggregateClass = classOf(this);
-    const method = appliersOf(aggregateClass).get(eventClass) ?? `on${eventClass.name}`;
-    const applier = Reflect.get(this, method) as unknown;
+    const appliers = appliersOf(aggregateClass);
+    const own = appliers.get(eventClass);
+    if (own === undefined && aggregateDefinitionOf(aggregateClass)?.ignores.includes(eventClass)) return undefined;
+    const byName = `on${eventClass.name}`;
+    // A method that another event claims with @On is not meant by this one's name.
+    const method = own ?? ([...appliers.values()].includes(byName) ? undefined : byName);
+    const applier = method === undefined ? undefined : (Reflect.get(this, method) as unknown);
     if (typeof applier === 'function') return applier as (event: object) => unknown;
-    if (aggregateDefinitionOf(aggregateClass)?.ignores.includes(eventClass)) return undefined;
-    throw new MissingApplierError(
-      aggregateClass.name,
-      eventTypeOf(eventClass) ? eventClass.name : `${eventClass.name}, which has no @EventType either`,
-    );
+    throw new MissingApplierError(aggregateClass.name, eventClass.name, eventTypeOf(eventClass) !== undefined);
   }
 }

@@ -1,11 +1,13 @@
 import type { Class } from '../event/class-type.js';
 import { setOwn, type Codec } from '../event/codec.js';
+import { UnserializableEventError } from '../event/event-errors.js';
+import { classOf } from '../event/event-type.js';
 import { compress, decompress } from '../event/compression.js';
 import { recordedEventOf } from '../event/recorded-event.js';
 import type { Snapshot, SnapshotState } from '../store/snapshot.js';
 import type { AggregateDefinition } from './aggregate-definition.js';
 import { lifecycleOf } from './aggregate-lifecycle.js';
-import type { AggregateRoot, Snapshotting } from './aggregate-root.js';
+import { AggregateRoot, type Snapshotting } from './aggregate-root.js';
 
 /** Tail to fetch along with a snapshot that comes at moments of the policy's own choice. */
 const TAIL_OF_POLICY = 100;
@@ -33,8 +35,9 @@ export function stateOf(
   { name, snapshotVersion }: AggregateDefinition,
   codec: Codec,
 ): SnapshotState {
-  const own = isSnapshotting(aggregate) ? aggregate.toSnapshot() : fieldsOf(aggregate);
-  return { snapshotVersion, state: compress(codec.encode(own, `The snapshot of ${name}`)) };
+  const subject = `The snapshot of ${name}`;
+  const own = isSnapshotting(aggregate) ? aggregate.toSnapshot() : fieldsOf(aggregate, subject);
+  return { snapshotVersion, state: compress(codec.encodeTree({ state: own }, subject)) };
 }
 
 /** The aggregate as the snapshot saw it; undefined when the snapshot is damaged or of another shape. */
@@ -48,9 +51,14 @@ export function restore<T extends AggregateRoot>(
   if (snapshot.snapshotVersion !== snapshotVersion) return undefined;
   const aggregate = new aggregateClass(id);
   try {
-    const state = codec.decode(decompress(snapshot.state));
-    if (isSnapshotting(aggregate)) aggregate.fromSnapshot(state);
-    else for (const key of Object.keys(state)) setOwn(aggregate, key, state[key]);
+    const state = codec.decode(decompress(snapshot.state)).state as Record<string, unknown>;
+    if (isSnapshotting(aggregate)) {
+      const result = aggregate.fromSnapshot(state) as unknown;
+      if (result instanceof Promise) {
+        result.catch(() => {});
+        return undefined;
+      }
+    } else for (const key of Object.keys(state)) setOwn(aggregate, key, state[key]);
   } catch {
     return undefined;
   }
@@ -59,7 +67,16 @@ export function restore<T extends AggregateRoot>(
   return aggregate;
 }
 
-function fieldsOf(aggregate: AggregateRoot): object {
+/** Symbols under which the base class keeps things of its own. */
+const BASE_SYMBOLS = new Set(Object.getOwnPropertySymbols(new (class Bare extends AggregateRoot {})('bare')));
+
+function fieldsOf(aggregate: AggregateRoot, subject: string): object {
+  const symbol = Object.getOwnPropertySymbols(aggregate).find((key) => !BASE_SYMBOLS.has(key));
+  if (symbol) throw new UnserializableEventError(subject, '$', 'it has symbol keys, which would be lost');
+  const initial = Object.keys(new (classOf(aggregate) as Class<AggregateRoot>)(aggregate.id));
+  const deleted = initial.find((key) => !Object.hasOwn(aggregate, key));
+  if (deleted)
+    throw new UnserializableEventError(subject, `$.${deleted}`, 'the field was deleted, and would come back');
   const { id: _, ...fields } = aggregate;
   return Object.fromEntries(Object.entries(fields));
 }

@@ -54,6 +54,12 @@ export class UnitOfWork {
   /** @throws InvalidCommitError when another instance stands for the same stream already */
   track(key: string, entry: TrackedAggregate): void {
     this.assertOpen();
+    const { streamKey } = lifecycleOf(entry.aggregate);
+    if (streamKey !== undefined && streamKey !== key) {
+      throw new InvalidCommitError(
+        `${streamName(entry.stream)} cannot be stored from an aggregate of another stream: was it loaded for another tenant, or by another repository?`,
+      );
+    }
     const known = this.tracked.get(key);
     if (known && known.aggregate !== entry.aggregate) {
       throw new InvalidCommitError(
@@ -89,7 +95,7 @@ export class UnitOfWork {
   close(): void {
     this.closed = true;
     for (const { aggregate } of this.tracked.values()) {
-      lifecycleOf(aggregate).refusal ??= 'the command that it belongs to has finished; load it again in another';
+      lifecycleOf(aggregate).finished = true;
     }
   }
 

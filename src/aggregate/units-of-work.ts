@@ -2,9 +2,12 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import type { EventMetadata } from '../event/event-metadata.js';
 import type { EventRegistry } from '../event/event-registry.js';
 import { recordedEventOf } from '../event/recorded-event.js';
+import { streamKey, type StreamId } from '../event/stream-id.js';
 import type { StreamAppend } from '../store/commit.js';
 import type { EventStore } from '../store/event-store.js';
+import { UnitOfWorkClosedError } from './aggregate-errors.js';
 import { lifecycleOf } from './aggregate-lifecycle.js';
+import type { AggregateRoot } from './aggregate-root.js';
 import { isSnapshotDue, stateOf } from './aggregate-snapshot.js';
 import { CommandContext } from './command-context.js';
 import type { SnapshotWriter } from './snapshot-writer.js';
@@ -24,6 +27,19 @@ export class UnitsOfWork {
   current(): UnitOfWork | undefined {
     const unit = this.running.getStore();
     return unit?.isOpen ? unit : undefined;
+  }
+
+  /**
+   * Refuses work that a command left behind without awaiting it: nobody would store what it changes.
+   *
+   * @throws UnitOfWorkClosedError
+   */
+  assertNotLeftBehind(): void {
+    if (this.running.getStore()?.isOpen === false) {
+      throw new UnitOfWorkClosedError(
+        'The command has finished: await all of its work before its handler returns, or send another command for it.',
+      );
+    }
   }
 
   run<T>(unit: UnitOfWork, work: () => T): T {
@@ -49,7 +65,7 @@ export class UnitsOfWork {
       metadata: metadataOf(commandId),
     });
     // 4. The aggregates are at their new versions.
-    changed.forEach(({ aggregate }, index) => markStored(aggregate, events[index]!));
+    changed.forEach(({ aggregate, stream }, index) => markStored(aggregate, stream, events[index]!));
     // 5. Snapshots are taken of them as they are now.
     await Promise.all(changed.map((entry, index) => this.snapshotIfDue(entry, events[index]!)));
     // 6. The events go out, to handlers that are in no unit of work.
@@ -62,7 +78,13 @@ export class UnitsOfWork {
       definition.snapshot === 'inline'
         ? this.snapshots.take(stream, () => stateOf(aggregate, definition, this.registry.codec))
         : undefined;
-    return { stream, events, expectedVersion: version, loadedHead: { version, eventTime }, ...(state && { state }) };
+    return {
+      stream,
+      events,
+      expectedVersion: version,
+      ...(isVersionOf(aggregate, stream) && { loadedHead: { version, eventTime } }),
+      ...(state && { state }),
+    };
   }
 
   private async snapshotIfDue(
@@ -80,8 +102,15 @@ export class UnitsOfWork {
   }
 }
 
-function markStored(aggregate: TrackedAggregate['aggregate'], events: readonly object[]): void {
+/** Whether a store has shown that the stream is there at this version; history given by hand proves nothing. */
+function isVersionOf(aggregate: AggregateRoot, stream: StreamId): boolean {
   const lifecycle = lifecycleOf(aggregate);
+  return lifecycle.version === 0 || lifecycle.streamKey === streamKey(stream);
+}
+
+function markStored(aggregate: AggregateRoot, stream: StreamId, events: readonly object[]): void {
+  const lifecycle = lifecycleOf(aggregate);
+  lifecycle.streamKey = streamKey(stream);
   lifecycle.version += events.length;
   lifecycle.eventTime = recordedEventOf(events.at(-1)!).eventTime.getTime();
   aggregate.uncommit();

@@ -9,8 +9,18 @@ export type CommitOutcome =
   | { readonly kind: 'conflict'; readonly taken: number }
   | { readonly kind: 'unknown'; readonly lastFailure: string };
 
-/** Finds the commitId of whoever holds the place of an item, `undefined` when it is free. */
-export type HolderOf = (position: number) => Promise<string | undefined>;
+/** What tells one event from every other: its commit's id alone may have been used before. */
+export interface EventIdentity {
+  readonly commitId: string;
+  readonly eventId: string;
+}
+
+/** The events of a commit by position, and who holds the place of one in the table. */
+export interface CommitPlaces {
+  identityOf(position: number): EventIdentity;
+  /** @throws EventStoreUnavailableError when it cannot be read */
+  holderOf(position: number): Promise<EventIdentity | undefined>;
+}
 
 interface CancellationReason {
   readonly Code?: string;
@@ -23,15 +33,14 @@ type StoredAttributes = Readonly<Record<string, { readonly S?: string }>>;
  * Writes a commit, and asks with the same bytes until it is known how it ended or the deadline passes.
  *
  * A response can be lost after the write was done. The repeated request then finds the places taken, by itself: the
- * commitId in the item found there tells our own commit from another's.
+ * commitId and eventId in the item found there tell our own commit from another's.
  *
  * @throws EventStoreUnavailableError when it is certain that nothing was written
  */
 export async function writeCommit(
   sender: Sender,
   request: AppendRequest,
-  commitId: string,
-  holderOf: HolderOf,
+  places: CommitPlaces,
   deadline: Deadline,
 ): Promise<CommitOutcome> {
   let mayBeStored = false;
@@ -45,8 +54,15 @@ export async function writeCommit(
       const refusals = conditionRefusals(error);
       if (refusals.length > 0) {
         const [{ position, item }] = refusals as [ConditionRefusal];
-        const holder = item?.commitId?.S ?? (await holderOf(position));
-        return holder === commitId ? { kind: 'stored' } : { kind: 'conflict', taken: position };
+        const wanted = places.identityOf(position);
+        try {
+          const holder = item ? identityIn(item) : await places.holderOf(position);
+          const ours = holder?.commitId === wanted.commitId && holder.eventId === wanted.eventId;
+          return ours ? { kind: 'stored' } : { kind: 'conflict', taken: position };
+        } catch (unread) {
+          // Whose the place is cannot be learned, and it may be our own.
+          return { kind: 'unknown', lastFailure: failureName(unread) };
+        }
       }
       mayBeStored ||= kind === 'unknown';
       if (cancelledKind(error, kind) === 'rejected') {
@@ -65,6 +81,10 @@ export async function writeCommit(
 interface ConditionRefusal {
   readonly position: number;
   readonly item: StoredAttributes | undefined;
+}
+
+function identityIn(item: StoredAttributes): EventIdentity {
+  return { commitId: item.commitId?.S ?? '', eventId: item.eventId?.S ?? '' };
 }
 
 /** The items whose condition failed: for certain reasons of the data, and not for the load on the table. */

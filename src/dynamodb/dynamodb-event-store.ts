@@ -13,7 +13,7 @@ import type { Snapshot, StreamSinceSnapshot } from '../store/snapshot.js';
 import { CommitOutcomeUnknownError, ConcurrencyError } from '../store/store-errors.js';
 import { placeEvents, recordedEventFrom, recordInstances, type StoredEvent } from '../store/stored-event.js';
 import { appendRequest, snapshotRequest } from './append-request.js';
-import { writeCommit } from './commit-protocol.js';
+import { writeCommit, type CommitPlaces } from './commit-protocol.js';
 import { Deadline } from './deadline.js';
 import { eventItem, itemBytes, snapshotItem, type Item } from './items.js';
 import { Sender } from './sender.js';
@@ -49,29 +49,29 @@ export class DynamoDbEventStore extends EventStore {
     const prepared = prepareCommit(commit, this.registry);
     if (prepared.appends.length === 0) return { commitId: prepared.commitId, appended: [] };
     const deadline = Deadline.after(this.deadlineMs);
-    // The first token is the commitId. Behind a stream of any version the commit is placed anew after a lost race:
-    // those are other bytes, which need another token.
-    for (let token = prepared.commitId; ; token = randomUUID()) {
+    // The token is the commitId, unless the caller gave that and may have used it before. Behind a stream of any
+    // version the commit is placed anew after a lost race: those are other bytes, which need another token.
+    const firstToken = commit.commitId === undefined ? prepared.commitId : randomUUID();
+    for (let token = firstToken; ; token = randomUUID()) {
       const placed = await this.place(prepared, deadline);
-      const items = placed.flatMap(({ append, events }) => events.map((event) => fittingItem(event, append.key)));
-      assertEventSizes(items.map((item) => ({ eventType: item.eventType as string, bytes: itemBytes(item) })));
+      const items = fittingItems(placed);
 
-      const slots = placed.flatMap(({ append, events }) => events.map(({ version }) => ({ append, version })));
-      const holderOf = async (position: number) => {
-        const { append, version } = slots[position]!;
-        return (await this.reader.at(append.key, version, deadline))?.commitId;
+      const slots = placed.flatMap(({ append, events }) => events.map((event) => ({ append, event })));
+      const places: CommitPlaces = {
+        identityOf: (position) => slots[position]!.event,
+        holderOf: (position) => this.reader.at(slots[position]!.append.key, slots[position]!.event.version, deadline),
       };
-      const request = appendRequest(this.tableName, items as [Item, ...Item[]], token);
-      const outcome = await writeCommit(this.sender, request, prepared.commitId, holderOf, deadline);
+      const request = appendRequest(this.tableName, items, token);
+      const outcome = await writeCommit(this.sender, request, places, deadline);
       if (outcome.kind === 'stored') return stored(prepared, placed);
       if (outcome.kind === 'unknown') {
         const streams = prepared.appends.map(({ stream }) => stream);
         throw new CommitOutcomeUnknownError(prepared.commitId, streams, outcome.lastFailure);
       }
-      const { append, version } = slots[outcome.taken]!;
+      const { append, event } = slots[outcome.taken]!;
       if (append.expectedVersion !== ANY_VERSION) {
         const head = await this.reader.head(append.key, deadline);
-        throw new ConcurrencyError(append.stream, append.expectedVersion, head?.version ?? version);
+        throw new ConcurrencyError(append.stream, append.expectedVersion, head?.version ?? event.version);
       }
     }
   }
@@ -125,12 +125,28 @@ interface PlacedAppend {
   readonly events: readonly StoredEvent[];
 }
 
-/** A state that would make the item too large is left out: it only saves work, and must not stop the event. */
-function fittingItem(event: StoredEvent, key: string): Item {
-  const item = eventItem(event, key);
-  if (event.state === undefined || itemBytes(item) <= COMMIT_LIMITS.eventBytes) return item;
-  const { state: _, ...withoutState } = event;
-  return eventItem(withoutState, key);
+/**
+ * The items of a commit. States that would make it too large are left out: they only save work, and must not stop the
+ * events.
+ *
+ * @throws CommitTooLargeError
+ */
+function fittingItems(placed: readonly PlacedAppend[]): [Item, ...Item[]] {
+  const all = placed.flatMap(({ append, events }) => events.map((event) => ({ event, key: append.key })));
+  const items = all.map(({ event, key }) => {
+    const item = eventItem(event, key);
+    return itemBytes(item) <= COMMIT_LIMITS.eventBytes ? item : eventItem(withoutState(event), key);
+  });
+  const total = items.reduce((sum, item) => sum + itemBytes(item), 0);
+  const fitting =
+    total <= COMMIT_LIMITS.commitBytes ? items : all.map(({ event, key }) => eventItem(withoutState(event), key));
+  assertEventSizes(fitting.map((item) => ({ eventType: item.eventType as string, bytes: itemBytes(item) })));
+  return fitting as [Item, ...Item[]];
+}
+
+function withoutState(event: StoredEvent): StoredEvent {
+  const { state: _, ...rest } = event;
+  return rest;
 }
 
 function stored({ commitId }: PreparedCommit, placed: readonly PlacedAppend[]): CommitResult {

@@ -10,7 +10,7 @@ import {
   type TableDescription,
 } from '@aws-sdk/client-dynamodb';
 import { failureName } from './failure.js';
-import { TableError, tableFaults } from './table-check.js';
+import { TableError, tableFaults, tableUnreachable } from './table-check.js';
 import {
   createTableInput,
   EXPIRY_ATTRIBUTE,
@@ -35,7 +35,13 @@ export async function provisionTables(
   tables: TableNames,
   onStep: (step: string) => void = () => {},
 ): Promise<void> {
-  await Promise.all(tableDefinitions(tables).map((table) => provisionTable(client, table, onStep)));
+  await Promise.all(
+    tableDefinitions(tables).map((table) =>
+      provisionTable(client, table, onStep).catch((error: unknown) => {
+        throw error instanceof TableError ? error : tableUnreachable(table.tableName, error);
+      }),
+    ),
+  );
 }
 
 async function provisionTable(

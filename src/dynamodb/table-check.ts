@@ -15,7 +15,7 @@ export class TableError extends EventStoreError {
   constructor(
     readonly tableName: string,
     readonly faults: readonly string[],
-    fix = 'Give EventStoreModule another table name, or delete this table if it holds nothing of value.',
+    fix = 'Check the names in tables of EventStoreModule: this table was made for something else.',
   ) {
     super(`Table "${tableName}": ${faults.join('; ')}. ${fix}`);
   }
@@ -64,7 +64,7 @@ export function tableFaults(table: TableDefinition, description: TableDescriptio
 }
 
 function createHint({ events, bookkeeping }: TableNames): string {
-  return `Create the tables with: npx nestjs-dynamodb-event-store create-tables --events ${events} --bookkeeping ${bookkeeping}\nOr set provision: true in EventStoreModule, for development.`;
+  return `Check the names in tables of EventStoreModule, or create the tables with: npx nestjs-dynamodb-event-store create-tables --events ${events} --bookkeeping ${bookkeeping}\nOr set provision: true in EventStoreModule, for development.`;
 }
 
 async function describe(
@@ -76,8 +76,18 @@ async function describe(
     return (await client.send(new DescribeTableCommand({ TableName: tableName }))).Table;
   } catch (error) {
     if (failureName(error) === 'ResourceNotFoundException') return undefined;
-    if (failureName(error) !== 'AccessDeniedException') throw error;
+    if (failureName(error) !== 'AccessDeniedException') throw tableUnreachable(tableName, error);
     onUnchecked(tableName);
     return 'unchecked';
   }
+}
+
+/** What stands between this process and a table, before any request about it could be answered. */
+export function tableUnreachable(tableName: string, error: unknown): TableError {
+  const { message } = error as Partial<Error>;
+  return new TableError(
+    tableName,
+    [`DynamoDB could not be asked about it: ${failureName(error)}${message ? ` (${message})` : ''}`],
+    'Check endpoint, region and credentials in clientConfig of EventStoreModule, or in the environment, and that the name is one that DynamoDB takes.',
+  );
 }

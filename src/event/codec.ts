@@ -26,6 +26,11 @@ export class Codec {
     return new Encoding(subject, this.byType).root(fields);
   }
 
+  /** Likewise, and an object that stands in two places is refused, as it would come back as two. */
+  encodeTree(fields: object, subject: string): string {
+    return new Encoding(subject, this.byType, new Set()).root(fields);
+  }
+
   /** The fields again, as a plain object. */
   decode(text: string): Record<string, unknown> {
     let parsed: unknown;
@@ -115,9 +120,9 @@ function isTagged(value: unknown, tag: string): boolean {
   );
 }
 
-/** Assigning to `__proto__` would change the prototype; defining it makes it a field like any other. */
+/** Defines instead of assigning what has a meaning on the prototype: `__proto__`, setters, read-only getters. */
 export function setOwn(target: object, key: string, value: unknown): void {
-  if (key === '__proto__') {
+  if (key in target) {
     Object.defineProperty(target, key, { value, writable: true, enumerable: true, configurable: true });
   } else {
     (target as Record<string, unknown>)[key] = value;

@@ -1,4 +1,4 @@
-import { isDate, isMap, isSet, isUint8Array } from 'node:util/types';
+import { isDate, isMap, isNativeError, isPromise, isSet, isUint8Array } from 'node:util/types';
 import { UnserializableEventError } from './event-errors.js';
 import type { ValueType } from './value-type.js';
 
@@ -14,6 +14,8 @@ const MAX_DEPTH = 500;
 /** Guards against data that repeats itself at every level, and so is small in memory and endless as text. */
 const MAX_VALUES = 5_000_000;
 
+const MAX_CHARACTERS = 64 * 1024 * 1024;
+
 /** Guards against `new Array(1e9)`. */
 const MAX_HOLES = 1_000;
 
@@ -22,18 +24,23 @@ export class Encoding {
   private readonly path: (string | number)[] = [];
   private readonly ancestors = new Set<object>();
   private values = 0;
+  private characters = 0;
 
   constructor(
     private readonly subject: string,
     private readonly valueTypes: ReadonlyMap<object, ValueType>,
+    /** Objects met so far, where none may stand twice. */
+    private readonly met?: Set<object>,
   ) {}
 
   root(fields: object): string {
     this.ancestors.add(fields);
-    if (
-      Object.getOwnPropertySymbols(fields).some((symbol) => Object.prototype.propertyIsEnumerable.call(fields, symbol))
-    ) {
-      this.refuse('it has symbol keys, which would be lost');
+    if (isContainer(fields)) this.refuse('its contents are not in its fields, and would be lost');
+    // What is attached under hidden symbols is not data; @nestjs/cqrs keeps its AsyncContext there.
+    const isData = (key: string | symbol) =>
+      typeof key === 'string' || Object.prototype.propertyIsEnumerable.call(fields, key);
+    if (Reflect.ownKeys(fields).filter(isData).length > Object.keys(fields).length) {
+      this.refuse('it has symbol keys or hidden properties, which would be lost');
     }
     const text = this.fields(fields, Object.keys(fields));
     return Object.hasOwn(fields, TAG) ? tagged('object', text) : text;
@@ -60,6 +67,8 @@ export class Encoding {
   }
 
   private string(value: string): string {
+    this.characters += value.length;
+    if (this.characters > MAX_CHARACTERS) return this.refuse(`it holds more than ${MAX_CHARACTERS} characters`);
     if (!value.isWellFormed()) return this.refuse('the text holds a lone surrogate, so it is not well-formed Unicode');
     return JSON.stringify(value);
   }
@@ -72,6 +81,10 @@ export class Encoding {
   private nested(value: object): string {
     if (this.ancestors.has(value)) return this.refuse('it contains itself');
     if (this.ancestors.size >= MAX_DEPTH) return this.refuse(`it is nested more than ${MAX_DEPTH} levels deep`);
+    if (this.met && !isDate(value)) {
+      if (this.met.has(value)) return this.refuse('it stands in two places, and would come back as two objects');
+      this.met.add(value);
+    }
     this.ancestors.add(value);
     const text = this.object(value);
     this.ancestors.delete(value);
@@ -87,6 +100,8 @@ export class Encoding {
     if (isMap(value) && isPrototypeNamed(prototype, 'Map')) return this.map(value);
     if (isSet(value) && isPrototypeNamed(prototype, 'Set')) return this.set(value);
     if (isUint8Array(value)) {
+      if (Object.keys(value).length !== value.length)
+        this.refuse('it has properties beside its bytes, which would be lost');
       if (isPrototypeNamed(prototype, 'Uint8Array')) return tagged('bytes', base64(value));
       if (Buffer.isBuffer(value)) return tagged('buffer', base64(value));
     }
@@ -171,6 +186,18 @@ export class Encoding {
   private refuse(reason: string): never {
     throw new UnserializableEventError(this.subject, pathText(this.path), reason);
   }
+}
+
+function isContainer(value: object): boolean {
+  return (
+    Array.isArray(value) ||
+    isMap(value) ||
+    isSet(value) ||
+    isDate(value) ||
+    isUint8Array(value) ||
+    isNativeError(value) ||
+    isPromise(value)
+  );
 }
 
 function tagged(tag: string, json?: string): string {

@@ -4,6 +4,7 @@ import { compress, decompress, type StoredText } from './compression.js';
 import { EventRegistrationError, UnknownEventTypeError } from './event-errors.js';
 import { classOf, eventTypeOf, type EventTypeDefinition } from './event-type.js';
 import { hasValidationRules, loadEventValidator, type EventValidator } from './event-validation.js';
+import { hasPrivateFields } from './private-state.js';
 import type { ValueType } from './value-type.js';
 
 /** An event's own part of what is stored. */
@@ -68,7 +69,8 @@ export class EventRegistry {
     }
     let data: object = this.codec.decode(decompress(eventData));
     for (let version = schemaVersion; version < definition.version; version++) {
-      data = definition.upcast[version]?.(data) ?? data;
+      const step = definition.upcast[version];
+      if (step) data = upcasted(step(data), eventType, version);
     }
     const event = Object.create(eventClass.prototype as object) as object;
     for (const key of Object.keys(data)) setOwn(event, key, (data as Record<string, unknown>)[key]);
@@ -80,6 +82,11 @@ export class EventRegistry {
     const definition = eventTypeOf(eventClass);
     if (!definition) {
       throw new EventRegistrationError(`${eventClass.name} has no durable name: decorate it with @EventType('…').`);
+    }
+    if (hasPrivateFields(eventClass)) {
+      throw new EventRegistrationError(
+        `${eventClass.name} keeps data in #private fields or accessors, which cannot be stored: use plain fields.`,
+      );
     }
     for (const name of [definition.name, ...definition.aliases]) {
       const other = this.byName.get(name);
@@ -105,4 +112,11 @@ export class EventRegistry {
     }
     return definition;
   }
+}
+
+function upcasted(data: unknown, eventType: string, version: number): object {
+  if (typeof data === 'object' && data !== null && !Array.isArray(data) && !(data instanceof Promise)) return data;
+  throw new EventRegistrationError(
+    `The upcast step ${version} of "${eventType}" must return an object with the fields of version ${version + 1}, and not a promise.`,
+  );
 }

@@ -59,6 +59,8 @@ export function EventType(name: string, options: EventTypeOptions = {}): ClassDe
 
 /** What `@EventType` said of this very class; a subclass does not inherit it. */
 export function eventTypeOf(eventClass: Class): EventTypeDefinition | undefined {
+  // A circular import leaves undefined where a class is meant.
+  if (typeof eventClass !== 'function') return undefined;
   return Reflect.getOwnMetadata(EVENT_TYPE, eventClass) as EventTypeDefinition | undefined;
 }
 

@@ -6,8 +6,9 @@ import { UnitOfWork } from '../aggregate/unit-of-work.js';
 import type { UnitsOfWork } from '../aggregate/units-of-work.js';
 import type { Class } from '../event/class-type.js';
 import { classOf } from '../event/event-type.js';
+import { copyInstance } from '../event/plain-copy.js';
 import { ConcurrencyError } from '../store/store-errors.js';
-import { contextOf, copyCommand, copyContext } from './command-copy.js';
+import { contextOf, copyContext } from './async-context.js';
 import { commandOptionsIn, type CommandOptions } from './command-options.js';
 import type { CommittedEvents } from './committed-events.js';
 
@@ -15,6 +16,7 @@ type Execute = (command: object, context?: AsyncContext) => Promise<unknown>;
 
 /** Gives every command of the application a unit of work. */
 export class CommandUnitOfWork {
+  private readonly running = new Set<Promise<unknown>>();
   private options: ReadonlyMap<Class, CommandOptions> = new Map();
 
   constructor(
@@ -39,8 +41,22 @@ export class CommandUnitOfWork {
         seen.add(bus);
         const original = bus.execute.bind(bus) as Execute;
         bus.execute = ((command: object, context?: AsyncContext) =>
-          this.execute(original, eventBus, command, context)) as typeof bus.execute;
+          this.watch(this.execute(original, eventBus, command, context))) as typeof bus.execute;
       }
+    }
+  }
+
+  /** Waits until no command is running. */
+  async drain(): Promise<void> {
+    while (this.running.size > 0) await Promise.allSettled(this.running);
+  }
+
+  private async watch<T>(execution: Promise<T>): Promise<T> {
+    this.running.add(execution);
+    try {
+      return await execution;
+    } finally {
+      this.running.delete(execution);
     }
   }
 
@@ -56,11 +72,11 @@ export class CommandUnitOfWork {
     if (outer && !ownUnitOfWork) return outer.join(() => original(command, context));
 
     const commandId = randomUUID();
-    const pristine = conflictRetries > 0 ? copyCommand(command) : command;
+    const pristine = conflictRetries > 0 ? copyInstance(command) : command;
     const pristineContext = context ?? contextOf(command);
     for (let attempt = 0; ; attempt++) {
       // 1. Another run gets a copy of the command, and with it a request-scoped handler of its own.
-      const sent = attempt === 0 ? command : copyCommand(pristine);
+      const sent = attempt === 0 ? command : copyInstance(pristine);
       const sentContext = attempt === 0 ? context : copyContext(pristineContext);
       const unit = new UnitOfWork((events) => this.events.publish(events, bus, contextOf(sent)));
       // 2. The handler loads, decides and applies.
@@ -81,6 +97,8 @@ export class CommandUnitOfWork {
     try {
       return await this.units.run(unit, run);
     } catch (error) {
+      // Nested commands still at work belong to what failed.
+      await unit.settleNested();
       unit.close();
       throw error;
     }

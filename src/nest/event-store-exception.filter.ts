@@ -28,16 +28,14 @@ export class EventStoreExceptionFilter implements ExceptionFilter<EventStoreErro
     if (host.getType() !== 'http') throw error;
     const statusCode = STATUS[error.code] ?? HttpStatus.INTERNAL_SERVER_ERROR;
     const known = statusCode !== HttpStatus.INTERNAL_SERVER_ERROR;
-    if (!known) this.logger.error(error.message, error.stack);
+    if (statusCode >= HttpStatus.INTERNAL_SERVER_ERROR) this.logger.error(error.message, error.stack);
+    // Names of tables and roles are nobody's business outside.
+    const message = error.code === 'EVENT_STORE_UNAVAILABLE' ? 'The event store is unavailable.' : error.message;
     // Both Express and Fastify answer to these two calls.
     host
       .switchToHttp()
       .getResponse<HttpResponse>()
       .status(statusCode)
-      .send(
-        known
-          ? { statusCode, error: error.code, message: error.message }
-          : { statusCode, message: 'Internal server error' },
-      );
+      .send(known ? { statusCode, error: error.code, message } : { statusCode, message: 'Internal server error' });
   }
 }

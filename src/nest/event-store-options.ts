@@ -38,6 +38,9 @@ export class InvalidConfigurationError extends EventStoreError {
   readonly code = 'INVALID_CONFIGURATION';
 }
 
+/** An hour; a timer of Node overflows at 25 days. */
+const MAX_DEADLINE_MS = 3_600_000;
+
 const IN_MEMORY_TABLES: TableNames = { events: 'memory', bookkeeping: 'memory' };
 
 /** @throws InvalidConfigurationError naming the option and the fix */
@@ -58,14 +61,19 @@ export function settingsFrom(options: EventStoreModuleOptions): EventStoreSettin
       `EventStoreModule needs the names of its tables: forRoot({ tables: { events: '…', bookkeeping: '…' } }), or storage: 'memory'.`,
     );
   }
+  if (storage === 'dynamodb' && options.tables?.events === options.tables?.bookkeeping) {
+    throw new InvalidConfigurationError('tables.events and tables.bookkeeping must be two tables.');
+  }
   if (options.client && options.clientConfig) {
     throw new InvalidConfigurationError('Give EventStoreModule client or clientConfig, not both.');
   }
   if (!Number.isSafeInteger(conflictRetries) || conflictRetries < 0) {
     throw new InvalidConfigurationError('conflictRetries must be a whole number from 0.');
   }
-  if (!(Number.isFinite(deadlineMs) && deadlineMs > 0)) {
-    throw new InvalidConfigurationError('deadlineMs must be a number of milliseconds above 0.');
+  if (!(deadlineMs > 0 && deadlineMs <= MAX_DEADLINE_MS)) {
+    throw new InvalidConfigurationError(
+      `deadlineMs must be a number of milliseconds above 0, at most ${MAX_DEADLINE_MS}.`,
+    );
   }
   return {
     storage,

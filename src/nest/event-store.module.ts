@@ -6,10 +6,12 @@ import {
   type DynamicModule,
   type FactoryProvider,
   type OnApplicationShutdown,
+  type OnModuleDestroy,
   type OnModuleInit,
   type Provider,
 } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
+import { AggregateRegistrationError } from '../aggregate/aggregate-errors.js';
 import { AggregateRegistry } from '../aggregate/aggregate-registry.js';
 import { AggregateRepository } from '../aggregate/aggregate-repository.js';
 import type { AggregateRoot } from '../aggregate/aggregate-root.js';
@@ -106,7 +108,10 @@ const providers: Provider[] = [
   providers,
   exports: [EventStore, EventRegistry, AggregateRegistry, UnitsOfWork, CommittedEvents],
 })
-export class EventStoreModule extends ConfigurableModuleClass implements OnModuleInit, OnApplicationShutdown {
+export class EventStoreModule
+  extends ConfigurableModuleClass
+  implements OnModuleInit, OnModuleDestroy, OnApplicationShutdown
+{
   constructor(
     @Inject(SETTINGS) private readonly settings: EventStoreSettings,
     @Inject(CONNECTION) private readonly connection: DynamoDbConnection | null,
@@ -124,6 +129,9 @@ export class EventStoreModule extends ConfigurableModuleClass implements OnModul
    * @throws AggregateRegistrationError, EventRegistrationError at start-up, naming the class and the fix
    */
   static forFeature(classes: readonly Class[]): DynamicModule {
+    if (classes.includes(undefined as never)) {
+      throw new AggregateRegistrationError('forFeature got undefined in place of a class: look for a circular import.');
+    }
     const aggregates = classes.filter((candidate) => !eventTypeOf(candidate)) as Class<AggregateRoot>[];
     const events = classes.filter((candidate) => eventTypeOf(candidate));
     const repositories = aggregates.map((aggregateClass) => repositoryProvider(aggregateClass));
@@ -141,6 +149,10 @@ export class EventStoreModule extends ConfigurableModuleClass implements OnModul
     await this.registry.prepareValidation();
     await this.openTables();
     this.commands.install();
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    await this.commands.drain();
   }
 
   async onApplicationShutdown(): Promise<void> {

@@ -61,14 +61,14 @@ export function recordInstances(stored: readonly StoredEvent[], instances: reado
 function recording(stored: StoredEvent, event: object): RecordedEvent {
   const { stream, version, eventId, eventType, schemaVersion, eventTime, metadata, commitId } = stored;
   const recorded = {
-    stream,
+    stream: { ...stream },
     version,
     eventId,
     eventType,
     schemaVersion,
     eventTime: new Date(eventTime),
     event,
-    metadata,
+    metadata: { ...metadata },
     commitId,
   };
   rememberRecording(recorded);

@@ -89,6 +89,35 @@ describe('an aggregate', () => {
     expect(() => thing.apply(new Renamed('y'))).toThrow(/half changed/);
   });
 
+  it('keeps its events apart from the state that appliers make of them', () => {
+    @EventType('root.Listed')
+    class Listed {
+      constructor(readonly items: string[]) {}
+    }
+    class Basket extends AggregateRoot {
+      items: string[] = [];
+      @On(Listed) protected onListed({ items }: Listed): void {
+        this.items = items;
+        this.items.push('changed');
+      }
+    }
+    const basket = new Basket('b');
+    basket.apply(new Listed(['a']));
+    expect(basket.items).toEqual(['a', 'changed']);
+    expect(basket.getUncommittedEvents()).toEqual([new Listed(['a'])]);
+  });
+
+  it('does not take the @On method of one event for another of that name', () => {
+    class Deposited {}
+    class Sum extends AggregateRoot {
+      sum = 0;
+      @On(Renamed) protected onDeposited(): void {
+        this.sum++;
+      }
+    }
+    expect(() => new Sum('s').apply(new Deposited())).toThrow(MissingApplierError);
+  });
+
   it('refuses an applier that is asynchronous', () => {
     class Late extends AggregateRoot {
       @On(Noted) protected async onNoted(): Promise<void> {}

@@ -262,6 +262,28 @@ export function eventStoreContract(name: string, open: OpenStore): void {
         await expect(store.commit({ appends, commitId: '' })).rejects.toThrow(InvalidCommitError);
       });
 
+      it('does not take a commitId that was used before for a commit that is stored', async () => {
+        const [a, b] = [newStream(), newStream()];
+        const commitId = randomUUID();
+        const commit = (stream: StreamId, count: number) =>
+          store.commit({ commitId, appends: [{ stream, events: ticks(count, count), expectedVersion: NO_STREAM }] });
+        await commit(a, 1);
+        await expect(commit(a, 2)).rejects.toThrow(ConcurrencyError);
+        await commit(b, 3);
+        expect([await counts(a), await counts(b)]).toEqual([
+          [1, 1],
+          [3, 3],
+        ]);
+      });
+
+      it('leaves a state out that would make the commit too large', async () => {
+        const appends = Array.from({ length: 12 }, () => {
+          const state = { snapshotVersion: 1, state: randomBytes(370_000).toString('latin1') };
+          return { stream: newStream(), events: ticks(1), expectedVersion: NO_STREAM, state };
+        });
+        expect((await store.commit({ appends })).appended).toHaveLength(12);
+      });
+
       it('refuses one stream twice', async () => {
         const append = { stream: newStream(), events: ticks(1), expectedVersion: NO_STREAM };
         await expect(store.commit({ appends: [append, { ...append }] })).rejects.toThrow(InvalidCommitError);

@@ -84,7 +84,7 @@ describe('tables', () => {
     const attempt = boot({ clientConfig: clientConfig(), tables });
     await expect(attempt).rejects.toThrow(TableError);
     await expect(attempt).rejects.toThrow(
-      `Table "${tables.events}": it does not exist. Create the tables with: npx nestjs-dynamodb-event-store create-tables --events ${tables.events} --bookkeeping ${tables.bookkeeping}`,
+      `Table "${tables.events}": it does not exist. Check the names in tables of EventStoreModule, or create the tables with: npx nestjs-dynamodb-event-store create-tables --events ${tables.events} --bookkeeping ${tables.bookkeeping}`,
     );
     await provisionTables(client, tables);
     await expect(boot({ clientConfig: clientConfig(), tables })).resolves.toBeUndefined();
@@ -129,6 +129,15 @@ describe('tables', () => {
       const attempt = boot({ clientConfig: clientConfig(), tables, provision });
       await expect(attempt).rejects.toThrow(TableError);
       await expect(attempt).rejects.toThrow(`Table "${tables.events}": ${fault}`);
+    }
+  });
+
+  it('that cannot be asked about stop the start with what to check', async () => {
+    const nobody = { ...clientConfig(), endpoint: 'http://127.0.0.1:1', maxAttempts: 1 };
+    for (const provision of [true, false]) {
+      const attempt = boot({ clientConfig: nobody, tables: newTableNames(), provision });
+      await expect(attempt).rejects.toThrow(TableError);
+      await expect(attempt).rejects.toThrow(/could not be asked.*Check endpoint, region and credentials/);
     }
   });
 

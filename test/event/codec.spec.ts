@@ -126,13 +126,14 @@ describe('the codec refuses what would not come back, with its path', () => {
     ['a value inside a Map, without its key', new Map([['secret@example.com', Number.NaN]]), '$.value[0]'],
     ['a value inside a Set', new Set([1, Number.NaN]), '$.value[1]'],
     ['600 levels', nested(600), expect.stringContaining('$.value.deeper.deeper') as unknown as string],
-    ['a sparse array without end', [new Array(1e9)], '$.value[0]'],
+    ['a sparse array without end', [Object.assign([], { length: 1e9 })], '$.value[0]'],
     [
       'data that multiplies',
       Array.from({ length: 30 }).reduce<unknown>((part) => [part, part], 1),
       expect.any(String) as unknown as string,
     ],
     ['a promise', Promise.resolve(), '$.value'],
+    ['bytes with a name', Object.assign(Buffer.from('a'), { title: 'b' }), '$.value'],
     ['a proxy of a class instance', new Proxy(new Line(), {}), '$.value'],
   ])('%s', (_, value, path) => {
     const attempt = () => codec.encode({ value }, 'test.Event');
@@ -167,6 +168,26 @@ describe('the codec and damaged text', () => {
 
   it('never quotes stored text', () => {
     expect(() => codec.decode('{"card":"4111-1111')).toThrow(/^((?!4111).)*$/s);
+  });
+});
+
+describe('the codec refuses events whose data it cannot see', () => {
+  it.each<[string, object]>([
+    ['a Map', new Map([[1, 2]])],
+    ['an array', [1]],
+    ['an error', new Error('text')],
+    ['a hidden property', Object.defineProperty({}, 'amount', { value: 5 })],
+  ])('%s', (_, event) => {
+    expect(() => codec.encode(event, 'test')).toThrow(UnserializableEventError);
+  });
+});
+
+it('a tree refuses an object that stands in two places', () => {
+  const shared = { a: 1 };
+  expect(() => codec.encodeTree({ x: shared, y: [shared] }, 'test')).toThrow('two places');
+  expect(codec.decode(codec.encodeTree({ x: { a: 1 }, y: [{ a: 1 }] }, 'test'))).toEqual({
+    x: { a: 1 },
+    y: [{ a: 1 }],
   });
 });
 

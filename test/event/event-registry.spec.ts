@@ -102,6 +102,43 @@ describe('the event registry', () => {
     expect(() => decorator()(class Some {})).toThrow(EventRegistrationError);
   });
 
+  it('refuses a class whose data cannot be seen from outside', () => {
+    @EventType('registry.Secretive')
+    class Secretive {
+      #amount = 5;
+      get amount(): number {
+        return this.#amount;
+      }
+    }
+    @EventType('registry.Heir')
+    class Heir extends Secretive {}
+    for (const hidden of [Secretive, Heir]) expect(() => new EventRegistry().register(hidden)).toThrow(/#private/);
+  });
+
+  it.each<[string, (data: object) => object]>([
+    ['a promise', async (data) => data],
+    ['a list', () => [1]],
+    ['a text', () => 'text' as unknown as object],
+    ['nothing', () => undefined as unknown as object],
+  ])('refuses an upcast step that returns %s', (_, step) => {
+    @EventType('registry.Stepped', { version: 2, upcast: { 1: step } })
+    class Stepped {}
+    const encoded = { eventType: 'registry.Stepped', schemaVersion: 1, eventData: '{"a":1}' };
+    expect(() => new EventRegistry().register(Stepped).decode(encoded)).toThrow(/upcast step 1 of "registry.Stepped"/);
+  });
+
+  it('reads a stored field that has become a getter', () => {
+    @EventType('registry.Priced')
+    class Priced {
+      readonly net!: number;
+      get total(): number {
+        return this.net * 2;
+      }
+    }
+    const encoded = { eventType: 'registry.Priced', schemaVersion: 1, eventData: '{"net":2,"total":5}' };
+    expect(new EventRegistry().register(Priced).decode(encoded)).toEqual({ net: 2, total: 5 });
+  });
+
   it('compresses what gains by it', () => {
     expect(typeof registry.encode(new Deposited(1, 'x'.repeat(900))).eventData).toBe('string');
     const long = registry.encode(new Deposited(1, 'x'.repeat(5000)));

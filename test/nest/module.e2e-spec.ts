@@ -101,6 +101,8 @@ describe('EventStoreModule', () => {
     ['another storage', { storage: 'disk' as 'memory' }, /storage/],
     ['client and clientConfig', { tables: newTableNames(), client: {} as never, clientConfig: {} }, /not both/],
     ['half a retry', { storage: 'memory', conflictRetries: 0.5 }, /conflictRetries/],
+    ['no end of time', { storage: 'memory', deadlineMs: 1e10 }, /deadlineMs/],
+    ['one table for both', { tables: { events: 'same', bookkeeping: 'same' } }, /two tables/],
     ['no time at all', { storage: 'memory', deadlineMs: 0 }, /deadlineMs/],
   ])('refuses %s', async (_, options, message) => {
     await expect(boot(options)).rejects.toThrow(message);
@@ -183,6 +185,7 @@ describe.each(['memory', 'dynamodb'] as const)('AggregateRepository (%s)', (stor
     const past = await accounts.loadAt('a', { version: 1 });
     expect(() => past.deposit(1)).toThrow(/read only/);
     await expect(accounts.loadAt('a', { time: new Date(0) })).rejects.toThrow(AggregateNotFoundError);
+    await expect(accounts.loadAt('a', { time: new Date('no') })).rejects.toThrow(RangeError);
     await expect(accounts.loadAt('none', { version: 3 })).rejects.toThrow(AggregateNotFoundError);
     await expect(accounts.load('none')).rejects.toThrow('There is no test-account "none".');
     expect([await accounts.find('none'), await accounts.exists('none'), await accounts.exists('a')]).toEqual([

@@ -230,7 +230,7 @@ describe.each<Storage>(['memory', 'dynamodb'])('snapshots (%s)', (storage) => {
     expect((await load(CounterUnstorable, 'a')).aggregate.total).toBe(3);
     expect((await load(CounterBadPolicy, 'b')).aggregate.total).toBe(3);
     expect(warnings).toEqual([
-      expect.stringContaining('counter-unstorable: the value at $.callback'),
+      expect.stringContaining('counter-unstorable: the value at $.state.callback'),
       expect.stringContaining('counter-bad-policy'),
     ]);
   });

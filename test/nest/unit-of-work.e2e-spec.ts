@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { Injectable, Scope } from '@nestjs/common';
 import {
   CommandBus,
@@ -232,6 +232,77 @@ describe.each<Storage>(['memory', 'dynamodb'])('the unit of work of a command (%
     });
     await expect(attempt).rejects.toMatchObject({ code: 'AGGREGATE_UNUSABLE' });
     expect([await balance('a'), await balance('b')]).toEqual([0, 0]);
+  });
+
+  it('stores nothing of a failed command, whatever it has left running', async () => {
+    await start();
+    await open('a', 'b');
+    const left: Promise<unknown>[] = [];
+    const leave = (work: Promise<unknown>) => left.push(work.catch((error: unknown) => error));
+    let release!: () => void;
+    const held = new Promise<void>((resolve) => (release = resolve));
+    const attempt = run(async (accounts) => {
+      leave(
+        run(async (inner) => {
+          await new Promise(setImmediate);
+          await run(async (innermost) => (await innermost.load('b')).deposit(8));
+          (await inner.load('a')).deposit(9);
+        }),
+      );
+      leave(held.then(() => accounts.load('a')));
+      leave(held.then(() => accounts.save(Account.open('c', 'x'))));
+      throw new Error('no');
+    });
+    await expect(attempt).rejects.toThrow('no');
+    release();
+    const [, loaded, saved] = await Promise.all(left);
+    expect([loaded, saved]).toEqual([
+      expect.objectContaining({ code: 'UNIT_OF_WORK_CLOSED' }),
+      expect.objectContaining({ code: 'UNIT_OF_WORK_CLOSED' }),
+    ]);
+    expect([(await stored('a')).length, (await stored('b')).length, await repository().exists('c')]).toEqual([
+      1,
+      1,
+      false,
+    ]);
+  });
+
+  it('copies commands that contain themselves', async () => {
+    await start();
+    const list: unknown[] = [];
+    list.push(list);
+    await application.commands.execute(new Run(async () => {}, { count: 0, list: list as number[] }));
+  });
+
+  it('keeps an aggregate from being stored as another', async () => {
+    await start();
+    await CommandContext.run({ tenantId: 't1' }, () => open('a'));
+    const foreign = await CommandContext.run({ tenantId: 't1' }, () => repository().load('a'));
+    foreign.deposit(5);
+    await expect(repository().save(foreign)).rejects.toMatchObject({ code: 'INVALID_COMMIT' });
+    const invented = new Account('b');
+    invented.loadFromHistory([new AccountOpened('x')]);
+    invented.deposit(5);
+    await expect(repository().save(invented)).rejects.toMatchObject({ code: 'CONCURRENCY', actualVersion: 0 });
+    expect([await stored('a'), await stored('b')]).toEqual([[], []]);
+  });
+
+  it('is finished before the application has closed', async () => {
+    await start();
+    let release!: () => void;
+    const held = new Promise<void>((resolve) => (release = resolve));
+    const command = run(async (accounts) => {
+      await held;
+      accounts.add(Account.open('late', 'x'));
+    });
+    const storeBefore = store();
+    let closed = false;
+    const closing = application.module.close().then(() => (closed = true));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(closed).toBe(false);
+    release();
+    await Promise.all([command, closing]);
+    if (storage === 'memory') expect(await collect(storeBefore.read(stream('late')))).toHaveLength(1);
   });
 
   describe('nested commands', () => {
@@ -528,6 +599,18 @@ describe.each<Storage>(['memory', 'dynamodb'])('the unit of work of a command (%
       await interfere('a', 1);
       account.deposit(1);
       await expect(repository().save(account)).rejects.toThrow(ConcurrencyError);
+      expect(await balance('a')).toBe(1);
+    });
+
+    it('save may be tried again after it failed', async () => {
+      await start();
+      const account = Account.open('a', 'Ada');
+      const commit = jest.spyOn(store(), 'commit').mockRejectedValueOnce(new Error('down'));
+      await expect(repository().save(account)).rejects.toThrow('down');
+      await repository().save(account);
+      account.deposit(1);
+      await repository().save(account);
+      commit.mockRestore();
       expect(await balance('a')).toBe(1);
     });
 
