@@ -2,6 +2,7 @@ import type { Class } from '../event/class-type.js';
 import type { EventRegistry } from '../event/event-registry.js';
 import { assertAggregateClass, eventsOf, type AggregateDefinition } from './aggregate-definition.js';
 import { AggregateRegistrationError } from './aggregate-errors.js';
+import { AggregateRoot } from './aggregate-root.js';
 
 /** The aggregate classes of one application, by their durable names. */
 export class AggregateRegistry {
@@ -16,6 +17,11 @@ export class AggregateRegistry {
    */
   register(aggregateClass: Class): AggregateDefinition {
     const definition = assertAggregateClass(aggregateClass);
+    if (!(aggregateClass.prototype instanceof AggregateRoot)) {
+      throw new AggregateRegistrationError(
+        `${aggregateClass.name} must extend AggregateRoot of nestjs-dynamodb-event-store.`,
+      );
+    }
     const other = this.byName.get(definition.name);
     if (other && other !== aggregateClass) {
       throw new AggregateRegistrationError(

@@ -53,10 +53,12 @@ export abstract class AggregateRoot extends CqrsAggregateRoot<object> {
     if (!options.fromHistory) lifecycle.uncommitted.push(event);
   }
 
+  /** The events applied and not stored yet, in their order; a copy. */
   override getUncommittedEvents(): object[] {
     return [...lifecycleOf(this).uncommitted];
   }
 
+  /** Forgets the events that are not stored yet. The state that they led to stays. */
   override uncommit(): void {
     lifecycleOf(this).uncommitted = [];
   }

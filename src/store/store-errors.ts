@@ -1,6 +1,6 @@
 import { EventStoreError } from '../event/event-store-error.js';
 import { streamName, type StreamId } from '../event/stream-id.js';
-import type { ExpectedVersion } from './expected-version.js';
+import { NO_STREAM, type ExpectedVersion } from './expected-version.js';
 
 /** Another commit came first: the stream is not at the expected version. Nothing was written; load again and retry. */
 export class ConcurrencyError extends EventStoreError {
@@ -12,7 +12,9 @@ export class ConcurrencyError extends EventStoreError {
     readonly actualVersion: number,
   ) {
     super(
-      `${streamName(stream)} is at version ${actualVersion}, and ${expectedVersion === 0 ? 'no stream' : `version ${expectedVersion}`} was expected: load it again and decide anew.`,
+      expectedVersion === NO_STREAM
+        ? `${streamName(stream)} exists already, at version ${actualVersion}: choose another id, or load it.`
+        : `${streamName(stream)} is at version ${actualVersion}, and version ${expectedVersion} was expected: load it again and decide anew.`,
     );
   }
 }

@@ -35,6 +35,9 @@ class Undecorated {}
 
 class NoDecorator extends AggregateRoot {}
 
+@Aggregate('no-root')
+class NoRoot {}
+
 @Aggregate('twin')
 class FirstTwin extends AggregateRoot {}
 @Aggregate('twin')
@@ -86,6 +89,8 @@ const boot = async (options: EventStoreModuleOptions, ...features: Class[]) => {
 describe('EventStoreModule', () => {
   it.each<[string, Class[], RegExp]>([
     ['an aggregate without @Aggregate', [NoDecorator], /NoDecorator.*@Aggregate/],
+    ['an aggregate that does not extend AggregateRoot', [NoRoot], /NoRoot must extend AggregateRoot/],
+    ['a circular import', [undefined as never], /circular import/],
     ['two aggregates of one name', [FirstTwin, SecondTwin], /FirstTwin and SecondTwin/],
     ['@On of a class without @EventType', [OnUndecorated], /OnUndecorated.*Undecorated.*@EventType/],
     ['two appliers of one event', [TwoAppliers], /first and second/],
