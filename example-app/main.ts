@@ -8,7 +8,7 @@ console.log(database.description);
 
 const app = await NestFactory.create(AppModule.on(database.options));
 configureHttp(app);
-await app.listen(process.env.PORT ?? 3000, '127.0.0.1');
+await app.listen(Number(process.env.PORT || 3000), '127.0.0.1');
 
 const url = await app.getUrl();
 console.log(`The bank is open at ${url}; try it at ${url}/docs. Ctrl+C ends it.`);
