@@ -55,7 +55,30 @@ describe('tables', () => {
     expect(createTableInput(eventsTable('e')).DeletionProtectionEnabled).toBe(true);
   });
 
-  it('are created once by two processes at once, and left alone afterwards', async () => {
+  it('get point-in-time recovery where the endpoint has it, which DynamoDB Local has not', async () => {
+    const recoverable = newClient();
+    const asked: object[] = [];
+    const disabled = { PointInTimeRecoveryDescription: { PointInTimeRecoveryStatus: 'DISABLED' } };
+    recoverable.middlewareStack.add(
+      (next, { commandName }) =>
+        async (args) => {
+          if (!commandName!.includes('ContinuousBackups')) return next(args);
+          if (commandName!.startsWith('Update')) asked.push(args.input);
+          return { response: {}, output: { $metadata: {}, ContinuousBackupsDescription: disabled } } as never;
+        },
+      { step: 'deserialize', priority: 'high', name: 'backups' },
+    );
+    const tables = newTableNames();
+    await provisionTables(recoverable, tables);
+    const PointInTimeRecoverySpecification = { PointInTimeRecoveryEnabled: true };
+    expect(asked).toHaveLength(2);
+    for (const TableName of Object.values(tables) as string[]) {
+      expect(asked).toContainEqual({ TableName, PointInTimeRecoverySpecification });
+    }
+    recoverable.destroy();
+  });
+
+  it('are created once by several callers at once, and left alone afterwards', async () => {
     const tables = newTableNames();
     await Promise.all([1, 2, 3].map(() => provisionTables(client, tables)));
     const { CreationDateTime } = await describeTable(tables.events);
@@ -141,7 +164,7 @@ describe('tables', () => {
     }
   });
 
-  it('are created by the command line', async () => {
+  it('are created by the command line, also by two processes at once', async () => {
     const tables = newTableNames();
     const env = {
       ...process.env,
@@ -153,6 +176,10 @@ describe('tables', () => {
     const { stdout } = await run('create-tables', '--events', tables.events, '--bookkeeping', tables.bookkeeping);
     expect(stdout).toContain(`${tables.events}: active`);
     await expectProvisioned(tables);
+    const others = newTableNames();
+    const both = ['create-tables', '--events', others.events, '--bookkeeping', others.bookkeeping];
+    await Promise.all([run(...both), run(...both)]);
+    await expectProvisioned(others);
     await expect(run('create-tables', '--events', 'x')).rejects.toMatchObject({
       code: 2,
       stderr: expect.stringContaining('Usage'),
