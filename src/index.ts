@@ -32,8 +32,16 @@ export { AggregateRoot, type Snapshotting } from './aggregate/aggregate-root.js'
 export { CommandContext, type CommandContextValues } from './aggregate/command-context.js';
 
 // Stores
-export type { Commit, CommitResult, StreamAppend, StreamHead } from './store/commit.js';
-export { EventStore, type ReadRange } from './store/event-store.js';
+export type {
+  AppendReference,
+  Commit,
+  CommitReference,
+  CommitResult,
+  StreamAppend,
+  StreamHead,
+} from './store/commit.js';
+export type { CommitOutcome } from './store/commit-outcome.js';
+export { EventStore, type AppendOptions, type OperationOptions, type ReadRange } from './store/event-store.js';
 export { ANY_VERSION, NO_STREAM, type ExpectedVersion } from './store/expected-version.js';
 export { InMemoryEventStore } from './store/in-memory-event-store.js';
 export type { Snapshot, SnapshotState, StreamSinceSnapshot } from './store/snapshot.js';
@@ -43,6 +51,7 @@ export {
   ConcurrencyError,
   EventStoreUnavailableError,
   InvalidCommitError,
+  OperationAbortedError,
 } from './store/store-errors.js';
 
 // DynamoDB

@@ -3,7 +3,7 @@ import type { EventRegistry } from '../event/event-registry.js';
 import { CorruptStreamError } from '../event/event-errors.js';
 import type { RecordedEvent } from '../event/recorded-event.js';
 import { streamKey, streamName, type StreamId } from '../event/stream-id.js';
-import type { EventStore } from '../store/event-store.js';
+import type { EventStore, ReadRange } from '../store/event-store.js';
 import { takesSnapshots, type AggregateDefinition } from './aggregate-definition.js';
 import { AggregateNotFoundError, UnitOfWorkClosedError } from './aggregate-errors.js';
 import { lifecycleOf } from './aggregate-lifecycle.js';
@@ -130,9 +130,9 @@ export class AggregateRepository<T extends AggregateRoot> {
     return aggregate;
   }
 
-  /** All its events, oldest first, one page in memory at a time. */
-  history(id: string): AsyncIterable<RecordedEvent> {
-    return this.store.read(this.streamOf(id));
+  /** Its events, by default all and oldest first; one page in memory at a time. None when it does not exist. */
+  history(id: string, range?: ReadRange): AsyncIterable<RecordedEvent> {
+    return this.store.read(this.streamOf(id), range);
   }
 
   private async rebuild(stream: StreamId): Promise<T | undefined> {
@@ -145,11 +145,11 @@ export class AggregateRepository<T extends AggregateRoot> {
 
   /** From the snapshot on, where there is a usable one; else from the first event. */
   private async start(stream: StreamId): Promise<{ restored?: T | undefined; events: AsyncIterable<RecordedEvent> }> {
-    if (!takesSnapshots(this.definition)) return { events: this.store.read(stream) };
-    const { snapshot, events } = await this.store.readSinceSnapshot(stream, tailOf(this.definition));
+    if (!takesSnapshots(this.definition)) return { events: this.store.read(stream, { deadlineFor: 'read' }) };
+    const { snapshot, events, allEvents } = await this.store.readSinceSnapshot(stream, tailOf(this.definition));
     if (!snapshot) return { events };
     const restored = restore(this.aggregateClass, stream.aggregateId, snapshot, this.definition, this.registry.codec);
-    return restored ? { restored, events } : { events: this.store.read(stream) };
+    return restored ? { restored, events } : { events: allEvents };
   }
 
   private track(unit: UnitOfWork, aggregate: T): void {

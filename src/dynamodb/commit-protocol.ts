@@ -4,7 +4,7 @@ import { failureName, type FailureKind } from './failure.js';
 import { refused, unreachable, WriteFailure, type Sender } from './sender.js';
 
 /** How a commit ended. `taken` names, by position, an item whose place another commit holds. */
-export type CommitOutcome =
+export type WriteOutcome =
   | { readonly kind: 'stored' }
   | { readonly kind: 'conflict'; readonly taken: number }
   | { readonly kind: 'unknown'; readonly lastFailure: string };
@@ -35,16 +35,17 @@ type StoredAttributes = Readonly<Record<string, { readonly S?: string }>>;
  * A response can be lost after the write was done. The repeated request then finds the places taken, by itself: the
  * commitId and eventId in the item found there tell our own commit from another's.
  *
- * @throws EventStoreUnavailableError when it is certain that nothing was written
+ * @throws EventStoreUnavailableError, OperationAbortedError when it is certain that nothing was written
  */
 export async function writeCommit(
   sender: Sender,
   request: AppendRequest,
   places: CommitPlaces,
   deadline: Deadline,
-): Promise<CommitOutcome> {
+): Promise<WriteOutcome> {
   let mayBeStored = false;
   for (let attempt = 0; ; attempt++) {
+    if (!mayBeStored) deadline.throwIfAborted();
     try {
       await sender.write(request, deadline);
       return { kind: 'stored' };
@@ -70,8 +71,11 @@ export async function writeCommit(
         return { kind: 'unknown', lastFailure: failureName(error) };
       }
       await deadline.backoff(attempt);
-      if (deadline.isNear) {
-        if (!mayBeStored) throw unreachable(error);
+      if (deadline.isNear || deadline.isAborted) {
+        if (!mayBeStored) {
+          deadline.throwIfAborted();
+          throw unreachable(error);
+        }
         return { kind: 'unknown', lastFailure: failureName(error) };
       }
     }

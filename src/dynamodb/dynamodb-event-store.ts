@@ -3,9 +3,10 @@ import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { EventRegistry } from '../event/event-registry.js';
 import type { RecordedEvent } from '../event/recorded-event.js';
 import { streamKey, type StreamId } from '../event/stream-id.js';
-import type { Commit, CommitResult, StreamHead } from '../store/commit.js';
+import type { Commit, CommitReference, CommitResult, StreamHead } from '../store/commit.js';
+import { outcomeOf, type CommitOutcome } from '../store/commit-outcome.js';
 import { assertEventSizes, COMMIT_LIMITS } from '../store/commit-limits.js';
-import { EventStore, type ReadRange } from '../store/event-store.js';
+import { EventStore, type OperationOptions, type ReadRange } from '../store/event-store.js';
 import { ANY_VERSION, NO_STREAM } from '../store/expected-version.js';
 import { prepareCommit, type PreparedAppend, type PreparedCommit } from '../store/prepare-commit.js';
 import { versionRange } from '../store/read-range.js';
@@ -14,7 +15,7 @@ import { CommitOutcomeUnknownError, ConcurrencyError } from '../store/store-erro
 import { placeEvents, recordedEventFrom, recordInstances, type StoredEvent } from '../store/stored-event.js';
 import { appendRequest, snapshotRequest } from './append-request.js';
 import { writeCommit, type CommitPlaces } from './commit-protocol.js';
-import { Deadline } from './deadline.js';
+import { Deadline, Wait } from './deadline.js';
 import { eventItem, itemBytes, snapshotItem, type Item } from './items.js';
 import { Sender } from './sender.js';
 import { StreamReader } from './stream-reader.js';
@@ -24,7 +25,7 @@ export interface DynamoDbEventStoreOptions {
   readonly client: DynamoDBClient;
   readonly tables: TableNames;
   readonly registry: EventRegistry;
-  /** No commit takes longer, and no page of a read; in milliseconds. */
+  /** No operation takes longer; in milliseconds. See `deadlineFor` of reads. */
   readonly deadlineMs: number;
 }
 
@@ -40,15 +41,16 @@ export class DynamoDbEventStore extends EventStore {
     super();
     this.sender = new Sender(client);
     this.tableName = tables.events;
-    this.reader = new StreamReader(this.sender, tables.events, deadlineMs);
+    this.reader = new StreamReader(this.sender, tables.events);
     this.registry = registry;
     this.deadlineMs = deadlineMs;
   }
 
-  override async commit(commit: Commit): Promise<CommitResult> {
+  override async commit(commit: Commit, { signal }: OperationOptions = {}): Promise<CommitResult> {
     const prepared = prepareCommit(commit, this.registry);
     if (prepared.appends.length === 0) return { commitId: prepared.commitId, appended: [] };
-    const deadline = Deadline.after(this.deadlineMs);
+    const deadline = Deadline.after(this.deadlineMs, signal);
+    deadline.throwIfAborted();
     // The token is the commitId, unless the caller gave that and may have used it before. Behind a stream of any
     // version the commit is placed anew after a lost race: those are other bytes, which need another token.
     const firstToken = commit.commitId === undefined ? prepared.commitId : randomUUID();
@@ -65,8 +67,7 @@ export class DynamoDbEventStore extends EventStore {
       const outcome = await writeCommit(this.sender, request, places, deadline);
       if (outcome.kind === 'stored') return stored(prepared, placed);
       if (outcome.kind === 'unknown') {
-        const streams = prepared.appends.map(({ stream }) => stream);
-        throw new CommitOutcomeUnknownError(prepared.commitId, streams, outcome.lastFailure);
+        throw new CommitOutcomeUnknownError(prepared.commitId, placed.map(placeOf), outcome.lastFailure);
       }
       const { append, event } = slots[outcome.taken]!;
       if (append.expectedVersion !== ANY_VERSION) {
@@ -77,17 +78,30 @@ export class DynamoDbEventStore extends EventStore {
   }
 
   override async *read(stream: StreamId, range?: ReadRange): AsyncIterable<RecordedEvent> {
-    const events = this.reader.read(stream, streamKey(stream), versionRange(range));
+    const wait = Wait.of(this.deadlineMs, range);
+    const events = this.reader.read(stream, streamKey(stream), versionRange(range), wait);
     for await (const event of events) yield recordedEventFrom(event, this.registry);
+  }
+
+  override async outcomeOf(commit: CommitReference, { signal }: OperationOptions = {}): Promise<CommitOutcome> {
+    const deadline = Deadline.after(this.deadlineMs, signal);
+    return outcomeOf(commit, (stream, wanted) =>
+      'version' in wanted
+        ? this.reader.at(streamKey(stream), wanted.version, deadline)
+        : this.reader.find(stream, streamKey(stream), wanted.commitId, Wait.until(deadline)),
+    );
   }
 
   override async readSinceSnapshot(stream: StreamId, tail: number): Promise<StreamSinceSnapshot> {
     const { registry } = this;
-    const { snapshot, events } = await this.reader.sinceSnapshot(stream, streamKey(stream), tail);
-    async function* recorded() {
-      for await (const event of events) yield recordedEventFrom(event, registry);
+    const key = streamKey(stream);
+    const wait = Wait.until(Deadline.after(this.deadlineMs));
+    const { snapshot, events } = await this.reader.sinceSnapshot(stream, key, tail, wait);
+    async function* recorded(stored: AsyncIterable<StoredEvent>) {
+      for await (const event of stored) yield recordedEventFrom(event, registry);
     }
-    return { snapshot, events: recorded() };
+    const all = this.reader.read(stream, key, versionRange(), wait);
+    return { snapshot, events: recorded(events), allEvents: recorded(all) };
   }
 
   override async saveSnapshot(stream: StreamId, snapshot: Snapshot): Promise<void> {
@@ -123,6 +137,10 @@ export class DynamoDbEventStore extends EventStore {
 interface PlacedAppend {
   readonly append: PreparedAppend;
   readonly events: readonly StoredEvent[];
+}
+
+function placeOf({ append, events }: PlacedAppend): { stream: StreamId; expectedVersion: number } {
+  return { stream: append.stream, expectedVersion: events[0]!.version - 1 };
 }
 
 /**

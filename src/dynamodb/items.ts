@@ -5,6 +5,7 @@ import type { EventMetadata } from '../event/event-metadata.js';
 import { tenantKey, type StreamId } from '../event/stream-id.js';
 import type { Snapshot, SnapshotState } from '../store/snapshot.js';
 import type { StoredEvent } from '../store/stored-event.js';
+import { eventChecksum, stateChecksum } from './checksum.js';
 import { FEED_SLICES, SNAPSHOT_SORT_KEY } from './table.js';
 
 /** An item as the document client takes and gives it. */
@@ -19,7 +20,7 @@ export function eventItem(event: StoredEvent, pk: string): Item {
   const { stream, metadata } = event;
   const eventTime = new Date(event.eventTime).toISOString();
   const hash = createHash('sha256').update(pk).digest();
-  return {
+  const attributes = {
     pk,
     sk: event.version,
     ...streamAttributes(stream),
@@ -38,17 +39,18 @@ export function eventItem(event: StoredEvent, pk: string): Item {
     // A hash of the key, as an index key holds 1,024 bytes and the key alone may have 2,048.
     feedPosition: `${eventTime}#${hash.toString('hex', 0, 8)}`,
     ...(metadata.userId !== undefined && { userKey: `${tenantKey(stream.tenantId)}#${metadata.userId}` }),
-    ...(event.state && stateAttributes(event.state)),
+    ...(event.state && stateAttributes(pk, event.version, event.state)),
   };
+  return { ...attributes, checksum: eventChecksum(attributes) };
 }
 
-/** @throws CorruptStreamError when the item is not one that `eventItem` makes */
+/** @throws CorruptStreamError when the item is not one that `eventItem` made, down to each byte of the event */
 export function storedEventFrom(item: Item): StoredEvent {
-  const { encoding, state, snapshotVersion } = item;
+  const { encoding, checksum } = item;
   if (encoding !== undefined && encoding !== DEFLATED) {
     throw new CorruptStreamError(`${place(item)} has an encoding that this version of the package does not know.`);
   }
-  return {
+  const event = {
     stream: {
       ...(item.tenantId !== undefined && { tenantId: text(item, 'tenantId') }),
       aggregateType: text(item, 'aggregateType'),
@@ -64,8 +66,15 @@ export function storedEventFrom(item: Item): StoredEvent {
     commitId: text(item, 'commitId'),
     commitIndex: number(item, 'commitIndex'),
     commitSize: number(item, 'commitSize'),
-    ...(isStoredText(state) && typeof snapshotVersion === 'number' && { state: { state, snapshotVersion } }),
   };
+  // The first items of this package had no checksum yet.
+  if (checksum !== undefined && checksum !== eventChecksum(item)) {
+    throw new CorruptStreamError(
+      `${place(item)} is damaged: its checksum is not that of what it holds. Restore it from a backup.`,
+    );
+  }
+  const state = intactState(item, event.version);
+  return { ...event, ...(state && { state }) };
 }
 
 export function snapshotItem(stream: StreamId, pk: string, snapshot: Snapshot): Item {
@@ -75,18 +84,25 @@ export function snapshotItem(stream: StreamId, pk: string, snapshot: Snapshot): 
     ...streamAttributes(stream),
     version: snapshot.version,
     eventTime: new Date(snapshot.eventTime).toISOString(),
-    ...stateAttributes(snapshot),
+    ...stateAttributes(pk, snapshot.version, snapshot),
   };
 }
 
 /** Nothing when the item is damaged: a snapshot only saves work, so it is then done without. */
 export function snapshotFrom(item: Item): Snapshot | undefined {
-  const { version, snapshotVersion, state } = item;
+  const { version } = item;
   const eventTime = Date.parse(String(item.eventTime));
-  if (!Number.isSafeInteger(version) || typeof snapshotVersion !== 'number' || Number.isNaN(eventTime))
-    return undefined;
-  if (!isStoredText(state)) return undefined;
-  return { version: version as number, eventTime, snapshotVersion, state };
+  if (!Number.isSafeInteger(version) || Number.isNaN(eventTime)) return undefined;
+  const state = intactState(item, version as number);
+  return state && { version: version as number, eventTime, ...state };
+}
+
+/** The state in an item; nothing when there is none, or a damaged one. */
+function intactState(item: Item, version: number): SnapshotState | undefined {
+  const { pk, state, snapshotVersion } = item;
+  if (!isStoredText(state) || typeof snapshotVersion !== 'number') return undefined;
+  if (item.stateChecksum !== stateChecksum(String(pk), version, snapshotVersion, state)) return undefined;
+  return { state, snapshotVersion };
 }
 
 export function isSnapshotItem(item: Item): boolean {
@@ -108,8 +124,8 @@ function streamAttributes({ tenantId, aggregateType, aggregateId }: StreamId): I
   return { ...(tenantId !== undefined && { tenantId }), aggregateType, aggregateId };
 }
 
-function stateAttributes({ snapshotVersion, state }: SnapshotState): Item {
-  return { snapshotVersion, state };
+function stateAttributes(pk: string, version: number, { snapshotVersion, state }: SnapshotState): Item {
+  return { snapshotVersion, state, stateChecksum: stateChecksum(pk, version, snapshotVersion, state) };
 }
 
 function metadataAttributes(metadata: EventMetadata): Item {

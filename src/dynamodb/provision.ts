@@ -10,7 +10,7 @@ import {
   type TableDescription,
 } from '@aws-sdk/client-dynamodb';
 import { failureName } from './failure.js';
-import { TableError, tableFaults, tableUnreachable } from './table-check.js';
+import { inTime, TableError, tableFaults, tableUnreachable } from './table-check.js';
 import {
   createTableInput,
   EXPIRY_ATTRIBUTE,
@@ -63,7 +63,7 @@ async function provisionTable(
 async function createIfMissing(client: DynamoDBClient, table: TableDefinition): Promise<boolean> {
   if (await describe(client, table.tableName)) return false;
   try {
-    await client.send(new CreateTableCommand(createTableInput(table)));
+    await client.send(new CreateTableCommand(createTableInput(table)), inTime());
     return true;
   } catch (error) {
     // Another process was first.
@@ -87,7 +87,7 @@ async function waitUntilActive(client: DynamoDBClient, tableName: string): Promi
 
 async function describe(client: DynamoDBClient, tableName: string): Promise<TableDescription | undefined> {
   try {
-    return (await client.send(new DescribeTableCommand({ TableName: tableName }))).Table;
+    return (await client.send(new DescribeTableCommand({ TableName: tableName }), inTime())).Table;
   } catch (error) {
     if (failureName(error) === 'ResourceNotFoundException') return undefined;
     throw error;
@@ -95,11 +95,14 @@ async function describe(client: DynamoDBClient, tableName: string): Promise<Tabl
 }
 
 async function enableExpiry(client: DynamoDBClient, tableName: string): Promise<void> {
-  const { TimeToLiveDescription } = await client.send(new DescribeTimeToLiveCommand({ TableName: tableName }));
+  const { TimeToLiveDescription } = await client.send(
+    new DescribeTimeToLiveCommand({ TableName: tableName }),
+    inTime(),
+  );
   if (TimeToLiveDescription?.TimeToLiveStatus?.startsWith('ENABL')) return;
   const specification = { AttributeName: EXPIRY_ATTRIBUTE, Enabled: true };
   await client
-    .send(new UpdateTimeToLiveCommand({ TableName: tableName, TimeToLiveSpecification: specification }))
+    .send(new UpdateTimeToLiveCommand({ TableName: tableName, TimeToLiveSpecification: specification }), inTime())
     .catch(ignoring('ValidationException')); // Another process was first.
 }
 
@@ -107,12 +110,14 @@ async function enablePointInTimeRecovery(client: DynamoDBClient, tableName: stri
   try {
     const { ContinuousBackupsDescription } = await client.send(
       new DescribeContinuousBackupsCommand({ TableName: tableName }),
+      inTime(),
     );
     const status = ContinuousBackupsDescription?.PointInTimeRecoveryDescription?.PointInTimeRecoveryStatus;
     if (status === 'ENABLED') return;
     const specification = { PointInTimeRecoveryEnabled: true };
     await client.send(
       new UpdateContinuousBackupsCommand({ TableName: tableName, PointInTimeRecoverySpecification: specification }),
+      inTime(),
     );
   } catch (error) {
     // DynamoDB Local has no backups. A new table may not have them yet; the next start asks again.

@@ -40,7 +40,7 @@ export class Sender {
   async write(request: AppendRequest, deadline: Deadline): Promise<void> {
     const attempts = new AttemptLog();
     try {
-      const { ConsumedCapacity } = await withTimeout(deadline.attemptMs, (abortSignal) => {
+      const { ConsumedCapacity } = await withinAttempt(deadline, (abortSignal) => {
         const command =
           request.kind === 'put' ? new PutCommand(request.input) : new TransactWriteCommand(request.input);
         return this.client.send(attempts.watch(command as PutCommand), { abortSignal });
@@ -54,28 +54,34 @@ export class Sender {
   /** Once: a snapshot that is lost, or not newer than the one that is there, harms nobody. @throws EventStoreUnavailableError */
   async writeSnapshot(request: PutCommandInput, deadline: Deadline): Promise<void> {
     try {
-      await withTimeout(deadline.attemptMs, (abortSignal) =>
-        this.client.send(new PutCommand(request), { abortSignal }),
-      );
+      await withinAttempt(deadline, (abortSignal) => this.client.send(new PutCommand(request), { abortSignal }));
     } catch (error) {
+      deadline.throwIfAborted();
       if (failureName(error) === 'ConditionalCheckFailedException') return;
       throw failureKind(error) === 'rejected' ? refused(error, request.TableName) : unreachable(error);
     }
   }
 
-  /** Asks until there is an answer. @throws EventStoreUnavailableError at the deadline, or when DynamoDB refuses */
+  /**
+   * Asks until there is an answer.
+   *
+   * @throws EventStoreUnavailableError at the deadline, or when DynamoDB refuses
+   * @throws OperationAbortedError
+   */
   async query(input: QueryCommandInput, deadline: Deadline): Promise<Page> {
     for (let attempt = 0; ; attempt++) {
       try {
-        const { Items, LastEvaluatedKey } = await withTimeout(deadline.attemptMs, (abortSignal) =>
+        const { Items, Count, LastEvaluatedKey } = await withinAttempt(deadline, (abortSignal) =>
           this.client.send(new QueryCommand(input), { abortSignal }),
         );
-        // An answer without items would make a stream look empty.
-        if (Items === undefined) throw new NoAnswerError();
+        // An answer without its items would make a stream look empty, or shorter than it is.
+        if (Items === undefined || Count !== Items.length) throw new NoAnswerError();
         return { items: Items, more: LastEvaluatedKey !== undefined };
       } catch (error) {
+        deadline.throwIfAborted();
         if (failureKind(error) === 'rejected') throw refused(error, input.TableName);
         await deadline.backoff(attempt);
+        deadline.throwIfAborted();
         if (deadline.isNear) throw unreachable(error);
       }
     }
@@ -147,10 +153,13 @@ class AttemptLog {
 }
 
 /** Also over in time where the SDK does not listen to the signal, as while it waits for credentials. */
-async function withTimeout<T>(milliseconds: number, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
+async function withinAttempt<T>(deadline: Deadline, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  deadline.throwIfAborted();
   const controller = new AbortController();
   const { signal } = controller;
-  const timer = setTimeout(() => controller.abort(), milliseconds);
+  const abort = () => controller.abort();
+  const timer = setTimeout(abort, deadline.attemptMs);
+  deadline.signal?.addEventListener('abort', abort, { once: true });
   const aborted = new Promise<never>((_, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
   });
@@ -158,5 +167,6 @@ async function withTimeout<T>(milliseconds: number, run: (signal: AbortSignal) =
     return await Promise.race([run(signal), aborted]);
   } finally {
     clearTimeout(timer);
+    deadline.signal?.removeEventListener('abort', abort);
   }
 }

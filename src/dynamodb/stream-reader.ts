@@ -1,13 +1,12 @@
-import type { QueryCommandInput } from '@aws-sdk/lib-dynamodb';
 import { CorruptStreamError } from '../event/event-errors.js';
 import { streamName, type StreamId } from '../event/stream-id.js';
 import { MAX_VERSION, type VersionRange } from '../store/read-range.js';
 import type { Snapshot } from '../store/snapshot.js';
 import type { StoredEvent } from '../store/stored-event.js';
-import { Deadline } from './deadline.js';
+import type { Deadline, Wait } from './deadline.js';
 import { isSnapshotItem, snapshotFrom, storedEventFrom, type Item } from './items.js';
 import { eventsQuery, headQuery, sinceSnapshotQuery } from './query-request.js';
-import type { Page, Sender } from './sender.js';
+import type { Sender } from './sender.js';
 
 export interface StoredSinceSnapshot {
   readonly snapshot: Snapshot | undefined;
@@ -28,7 +27,6 @@ export class StreamReader {
   constructor(
     private readonly sender: Sender,
     private readonly tableName: string,
-    private readonly deadlineMs: number,
   ) {}
 
   /** The last event, `undefined` when there is none. */
@@ -44,7 +42,14 @@ export class StreamReader {
     return items[0] && storedEventFrom(items[0]);
   }
 
-  async *read(stream: StreamId, pk: string, range: VersionRange): AsyncGenerator<StoredEvent, void> {
+  /** The newest event of a commit, `undefined` when the stream has none of it. */
+  async find(stream: StreamId, pk: string, commitId: string, wait: Wait): Promise<StoredEvent | undefined> {
+    const backward = { from: 1, to: MAX_VERSION, forward: false, limit: Infinity };
+    for await (const event of this.read(stream, pk, backward, wait)) if (event.commitId === commitId) return event;
+    return undefined;
+  }
+
+  async *read(stream: StreamId, pk: string, range: VersionRange, wait: Wait): AsyncGenerator<StoredEvent, void> {
     const { forward, from, to } = range;
     let left = range.limit;
     let next = forward ? from : undefined;
@@ -52,40 +57,45 @@ export class StreamReader {
     let rereads = 0;
     while (left > 0 && from <= to && (next === undefined || (next >= from && next <= to))) {
       const bounds = forward ? { from: next ?? from, to } : { from, to: next ?? to };
-      const page = await this.page(eventsQuery(this.tableName, pk, { ...bounds, forward, limit: left }));
+      const query = eventsQuery(this.tableName, pk, { ...bounds, forward, limit: left });
+      const page = await this.sender.query(query, wait.deadline);
       let broken = false;
+      const before = last;
       for (const item of page.items) {
         const event = storedEventFrom(item);
         broken = next === undefined ? isHeadOfHalfCommit(event, to) : event.version !== next;
         if (broken) break;
         yield event;
+        wait.deadline.throwIfAborted();
         last = event;
         next = event.version + (forward ? 1 : -1);
         left--;
         rereads = 0;
       }
+      if (last !== before) wait.renew();
       if (!broken && page.more) continue;
       if (!broken && (left === 0 || endsWell(forward, last, next, range))) return;
-      await this.reread(stream, next ?? to, rereads++);
+      await this.reread(stream, next ?? to, rereads++, wait);
     }
   }
 
-  async sinceSnapshot(stream: StreamId, pk: string, tail: number): Promise<StoredSinceSnapshot> {
-    if (tail === 0) return this.sinceInlineState(stream, pk);
+  async sinceSnapshot(stream: StreamId, pk: string, tail: number, wait: Wait): Promise<StoredSinceSnapshot> {
+    if (tail === 0) return this.sinceInlineState(stream, pk, wait);
     for (let rereads = 0; ; rereads++) {
-      const { items, more } = await this.page(sinceSnapshotQuery(this.tableName, pk, tail));
+      const { items, more } = await this.sender.query(sinceSnapshotQuery(this.tableName, pk, tail), wait.deadline);
       const events = items.filter((item) => !isSnapshotItem(item)).map((item) => storedEventFrom(item));
       const hole = firstHole(events, more);
-      if (hole === undefined) return this.assemble(stream, pk, newestSnapshot(items, events), events.toReversed());
-      await this.reread(stream, hole, rereads);
+      if (hole === undefined)
+        return this.assemble(stream, pk, newestSnapshot(items, events), events.toReversed(), wait);
+      await this.reread(stream, hole, rereads, wait);
     }
   }
 
-  private async sinceInlineState(stream: StreamId, pk: string): Promise<StoredSinceSnapshot> {
-    const head = await this.head(pk, Deadline.after(this.deadlineMs));
+  private async sinceInlineState(stream: StreamId, pk: string, wait: Wait): Promise<StoredSinceSnapshot> {
+    const head = await this.head(pk, wait.deadline);
     if (head && (!head.state || isHeadOfHalfCommit(head, MAX_VERSION)))
-      return this.sinceSnapshot(stream, pk, FALLBACK_TAIL);
-    return { snapshot: head && stateOf(head), events: this.read(stream, pk, NOTHING) };
+      return this.sinceSnapshot(stream, pk, FALLBACK_TAIL, wait);
+    return { snapshot: head && stateOf(head), events: this.read(stream, pk, NOTHING, wait) };
   }
 
   /** @param newest events that were fetched along, oldest first; older ones after the snapshot are read when asked for */
@@ -94,15 +104,12 @@ export class StreamReader {
     pk: string,
     snapshot: Snapshot | undefined,
     newest: readonly StoredEvent[],
+    wait: Wait,
   ): StoredSinceSnapshot {
     const from = (snapshot?.version ?? 0) + 1;
     const fetchedFrom = newest[0]?.version ?? MAX_VERSION + 1;
-    const older = this.read(stream, pk, {
-      from,
-      to: newest.length === 0 ? 0 : fetchedFrom - 1,
-      forward: true,
-      limit: Infinity,
-    });
+    const to = newest.length === 0 ? 0 : fetchedFrom - 1;
+    const older = this.read(stream, pk, { from, to, forward: true, limit: Infinity }, wait);
     async function* events(): AsyncGenerator<StoredEvent, void> {
       let next = from;
       for await (const event of older) {
@@ -119,19 +126,16 @@ export class StreamReader {
     return { snapshot, events: events() };
   }
 
-  private page(query: QueryCommandInput): Promise<Page> {
-    return this.sender.query(query, Deadline.after(this.deadlineMs));
-  }
-
-  private async reread(stream: StreamId, version: number, rereads: number): Promise<void> {
-    if (rereads < MAX_REREADS) return Deadline.after(this.deadlineMs).backoff(rereads);
-    throw holeAt(stream, version);
+  private async reread(stream: StreamId, version: number, rereads: number, { deadline }: Wait): Promise<void> {
+    if (rereads >= MAX_REREADS || deadline.isNear) throw holeAt(stream, version);
+    await deadline.pause(rereads);
+    deadline.throwIfAborted();
   }
 }
 
 function holeAt(stream: StreamId, version: number): CorruptStreamError {
   return new CorruptStreamError(
-    `${streamName(stream)} has a hole at version ${version}, or shows only part of a commit: an event was deleted from outside. Restore the table to a moment before that.`,
+    `${streamName(stream)} has a hole at version ${version}, or shows only part of a commit, and did not fill: an event was deleted from outside. Restore the table to a moment before that.`,
   );
 }
 

@@ -41,6 +41,14 @@ export async function checkTables(
   }
 }
 
+/** The time for one request about a table, retries of the SDK included. */
+const TABLE_REQUEST_MS = 10_000;
+
+/** Ends a request about a table that nobody answers, as the SDK would wait for ever. */
+export function inTime(): { readonly abortSignal: AbortSignal } {
+  return { abortSignal: AbortSignal.timeout(TABLE_REQUEST_MS) };
+}
+
 /** What is wrong with an existing table, in words. */
 export function tableFaults(table: TableDefinition, description: TableDescription): string[] {
   const types = new Map(description.AttributeDefinitions?.map((a) => [a.AttributeName, a.AttributeType]));
@@ -73,7 +81,7 @@ async function describe(
   onUnchecked: (tableName: string) => void,
 ): Promise<TableDescription | 'unchecked' | undefined> {
   try {
-    return (await client.send(new DescribeTableCommand({ TableName: tableName }))).Table;
+    return (await client.send(new DescribeTableCommand({ TableName: tableName }), inTime())).Table;
   } catch (error) {
     if (failureName(error) === 'ResourceNotFoundException') return undefined;
     if (failureName(error) !== 'AccessDeniedException') throw tableUnreachable(tableName, error);

@@ -34,6 +34,7 @@ const EVENT_ATTRIBUTES = [
   'aggregateId',
   'aggregateType',
   'causationId',
+  'checksum',
   'commandId',
   'commitId',
   'commitIndex',

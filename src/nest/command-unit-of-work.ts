@@ -17,6 +17,7 @@ type Execute = (command: object, context?: AsyncContext) => Promise<unknown>;
 /** Gives every command of the application a unit of work. */
 export class CommandUnitOfWork {
   private readonly running = new Set<Promise<unknown>>();
+  private readonly heldOpen = new WeakSet<EventBus>();
   private options: ReadonlyMap<Class, CommandOptions> = new Map();
 
   constructor(
@@ -36,6 +37,7 @@ export class CommandUnitOfWork {
     for (const module of this.modules.values()) {
       const providers = [...module.providers.values()].map(({ instance }) => instance as unknown);
       const eventBus = providers.find((provider) => provider instanceof EventBus);
+      for (const provider of providers) if (provider instanceof EventBus) this.holdOpen(provider);
       for (const bus of providers) {
         if (!(bus instanceof CommandBus) || seen.has(bus)) continue;
         seen.add(bus);
@@ -49,6 +51,17 @@ export class CommandUnitOfWork {
   /** Waits until no command is running. */
   async drain(): Promise<void> {
     while (this.running.size > 0) await Promise.allSettled(this.running);
+  }
+
+  /**
+   * Nest ends the subscriptions of an event bus when the application closes, in no order with commands still running:
+   * handlers would miss the events of those. So the bus ends after them.
+   */
+  private holdOpen(bus: EventBus): void {
+    if (this.heldOpen.has(bus)) return;
+    this.heldOpen.add(bus);
+    const end = bus.onModuleDestroy.bind(bus);
+    bus.onModuleDestroy = (() => this.drain().then(end)) as typeof bus.onModuleDestroy;
   }
 
   private async watch<T>(execution: Promise<T>): Promise<T> {

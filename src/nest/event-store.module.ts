@@ -156,6 +156,8 @@ export class EventStoreModule
   }
 
   async onApplicationShutdown(): Promise<void> {
+    // Requests that Nest's HTTP server was still answering have run commands since.
+    await this.commands.drain();
     await this.snapshots.drain();
     this.connection?.close();
   }

@@ -9,7 +9,7 @@ export interface Commit {
   readonly appends: readonly StreamAppend[];
   /** Goes to every event of the commit. */
   readonly metadata?: Partial<EventMetadata>;
-  /** Names the commit; 1 to 36 characters, a new UUID by default. Give your own to find a commit again. */
+  /** Names the commit; 1 to 36 characters, a new UUID by default. Give your own to ask for its outcome later. */
   readonly commitId?: string;
 }
 
@@ -36,4 +36,19 @@ export interface CommitResult {
   readonly commitId: string;
   /** Each stream that got events, with its version after them. */
   readonly appended: readonly { readonly stream: StreamId; readonly version: number }[];
+}
+
+/** A commit to ask about: a `CommitOutcomeUnknownError`, or a `Commit` that was given a commitId. */
+export interface CommitReference {
+  readonly commitId?: string;
+  readonly appends: readonly AppendReference[];
+  /** When its last request was given up; a `CommitOutcomeUnknownError` knows. */
+  readonly lastAttemptAt?: Date;
+}
+
+/** A stream and the version that the commit's events follow there. */
+export interface AppendReference {
+  readonly stream: StreamId;
+  readonly expectedVersion: ExpectedVersion;
+  readonly events?: readonly object[];
 }

@@ -1,7 +1,8 @@
 import type { EventMetadata } from '../event/event-metadata.js';
 import type { RecordedEvent } from '../event/recorded-event.js';
 import type { StreamId } from '../event/stream-id.js';
-import type { Commit, CommitResult } from './commit.js';
+import type { Commit, CommitReference, CommitResult } from './commit.js';
+import type { CommitOutcome } from './commit-outcome.js';
 import type { ExpectedVersion } from './expected-version.js';
 import type { Snapshot, StreamSinceSnapshot } from './snapshot.js';
 
@@ -13,6 +14,26 @@ export interface ReadRange {
   readonly direction?: 'forward' | 'backward';
   /** At most so many events; default all. */
   readonly limit?: number;
+  /** Ends the read with `OperationAbortedError`. */
+  readonly signal?: AbortSignal;
+  /**
+   * What `deadlineMs` limits: the wait for each next event, as whoever iterates may take any time; or the whole
+   * `read`, which suits one that is consumed at once. Default `event`.
+   */
+  readonly deadlineFor?: 'event' | 'read';
+}
+
+export interface OperationOptions {
+  /**
+   * Ends the operation: with `OperationAbortedError` when it is certain that nothing was written, with
+   * `CommitOutcomeUnknownError` when a write was under way.
+   */
+  readonly signal?: AbortSignal;
+}
+
+export interface AppendOptions extends OperationOptions {
+  readonly expectedVersion: ExpectedVersion;
+  readonly metadata?: Partial<EventMetadata>;
 }
 
 /**
@@ -27,13 +48,9 @@ export abstract class EventStore {
    * @throws ConcurrencyError when the stream is at another version
    * @throws what {@link commit} throws
    */
-  append(
-    stream: StreamId,
-    events: readonly object[],
-    options: { readonly expectedVersion: ExpectedVersion; readonly metadata?: Partial<EventMetadata> },
-  ): Promise<CommitResult> {
-    const { expectedVersion, metadata } = options;
-    return this.commit({ appends: [{ stream, events, expectedVersion }], ...(metadata && { metadata }) });
+  append(stream: StreamId, events: readonly object[], options: AppendOptions): Promise<CommitResult> {
+    const { expectedVersion, metadata, ...rest } = options;
+    return this.commit({ appends: [{ stream, events, expectedVersion }], ...(metadata && { metadata }) }, rest);
   }
 
   /**
@@ -43,19 +60,30 @@ export abstract class EventStore {
    * @throws CommitTooLargeError, InvalidStreamIdError, InvalidCommitError, InvalidEventError, UnserializableEventError
    *   before anything is written
    * @throws EventStoreUnavailableError when nothing could be written before the deadline
+   * @throws OperationAbortedError when the signal came before anything was written
    * @throws CommitOutcomeUnknownError when it could not be learned whether it was written
    */
-  abstract commit(commit: Commit): Promise<CommitResult>;
+  abstract commit(commit: Commit, options?: OperationOptions): Promise<CommitResult>;
+
+  /**
+   * How a commit ended whose outcome was unknown: one request for each of its streams until one tells. With
+   * `ANY_VERSION` in a commit of your own, the stream is searched for the commitId.
+   *
+   * @throws InvalidCommitError when the commit has no commitId
+   * @throws EventStoreUnavailableError, OperationAbortedError
+   */
+  abstract outcomeOf(commit: CommitReference, options?: OperationOptions): Promise<CommitOutcome>;
 
   /**
    * The events of a stream, none when there is no such stream. Pages as it goes, with one page in memory at most.
    *
-   * @throws UnknownEventTypeError, CorruptStreamError, EventStoreUnavailableError, InvalidStreamIdError while iterating
+   * @throws UnknownEventTypeError, CorruptStreamError, EventStoreUnavailableError, OperationAbortedError,
+   *   InvalidStreamIdError while iterating
    */
   abstract read(stream: StreamId, range?: ReadRange): AsyncIterable<RecordedEvent>;
 
   /**
-   * The newest snapshot of a stream and the events after it.
+   * The newest snapshot of a stream and the events after it. All of it, events included, has to be over by the deadline.
    *
    * @param tail how many events to fetch along with the snapshot; up to so many, it is a single request. 0 looks only
    *   for a state that travelled with the last event itself

@@ -2,14 +2,15 @@ import { storedBytes } from '../event/compression.js';
 import type { EventRegistry } from '../event/event-registry.js';
 import type { RecordedEvent } from '../event/recorded-event.js';
 import { streamKey, type StreamId } from '../event/stream-id.js';
-import type { Commit, CommitResult, StreamHead } from './commit.js';
+import type { Commit, CommitReference, CommitResult, StreamHead } from './commit.js';
+import { outcomeOf, type CommitOutcome } from './commit-outcome.js';
 import { assertEventSizes } from './commit-limits.js';
-import { EventStore, type ReadRange } from './event-store.js';
+import { EventStore, type OperationOptions, type ReadRange } from './event-store.js';
 import { ANY_VERSION } from './expected-version.js';
 import { prepareCommit } from './prepare-commit.js';
 import { versionRange } from './read-range.js';
 import type { Snapshot, StreamSinceSnapshot } from './snapshot.js';
-import { ConcurrencyError } from './store-errors.js';
+import { ConcurrencyError, OperationAbortedError } from './store-errors.js';
 import { placeEvents, recordedEventFrom, recordInstances, type StoredEvent } from './stored-event.js';
 
 /**
@@ -25,7 +26,8 @@ export class InMemoryEventStore extends EventStore {
     super();
   }
 
-  override async commit(commit: Commit): Promise<CommitResult> {
+  override async commit(commit: Commit, { signal }: OperationOptions = {}): Promise<CommitResult> {
+    throwIfAborted(signal);
     const prepared = prepareCommit(commit, this.registry);
     const now = Date.now();
     const placed = prepared.appends.map((append) => {
@@ -53,11 +55,27 @@ export class InMemoryEventStore extends EventStore {
     };
   }
 
+  override async outcomeOf(commit: CommitReference, { signal }: OperationOptions = {}): Promise<CommitOutcome> {
+    throwIfAborted(signal);
+    const outcome = await outcomeOf(commit, async (stream, wanted) => {
+      const events = this.streams.get(streamKey(stream)) ?? [];
+      return 'version' in wanted
+        ? events[wanted.version - 1]
+        : events.findLast(({ commitId }) => commitId === wanted.commitId);
+    });
+    // Nothing is ever under way here.
+    return outcome === 'undecided' ? 'not-stored' : outcome;
+  }
+
   override async *read(stream: StreamId, range?: ReadRange): AsyncIterable<RecordedEvent> {
+    throwIfAborted(range?.signal);
     const { from, to, forward, limit } = versionRange(range);
     const inRange = (this.streams.get(streamKey(stream)) ?? []).slice(from - 1, to);
     if (!forward) inRange.reverse();
-    for (const stored of inRange.slice(0, limit)) yield recordedEventFrom(stored, this.registry);
+    for (const stored of inRange.slice(0, limit)) {
+      throwIfAborted(range?.signal);
+      yield recordedEventFrom(stored, this.registry);
+    }
   }
 
   override async readSinceSnapshot(stream: StreamId): Promise<StreamSinceSnapshot> {
@@ -68,7 +86,8 @@ export class InMemoryEventStore extends EventStore {
       inline && inline.version > (separate?.version ?? 0)
         ? { ...inline.state!, version: inline.version, eventTime: inline.eventTime }
         : separate;
-    return { snapshot, events: this.read(stream, { fromVersion: (snapshot?.version ?? 0) + 1 }) };
+    const events = this.read(stream, { fromVersion: (snapshot?.version ?? 0) + 1 });
+    return { snapshot, events, allEvents: this.read(stream) };
   }
 
   override async saveSnapshot(stream: StreamId, snapshot: Snapshot): Promise<void> {
@@ -82,4 +101,8 @@ export class InMemoryEventStore extends EventStore {
     const last = this.streams.get(key)?.at(-1);
     return { version: last?.version ?? 0, eventTime: last?.eventTime ?? 0 };
   }
+}
+
+function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw new OperationAbortedError(signal.reason);
 }

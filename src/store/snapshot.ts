@@ -20,4 +20,6 @@ export interface StreamSinceSnapshot {
   readonly snapshot: Snapshot | undefined;
   /** The events after the snapshot's version, oldest first. */
   readonly events: AsyncIterable<RecordedEvent>;
+  /** All events, for when the snapshot turns out to be of no use. */
+  readonly allEvents: AsyncIterable<RecordedEvent>;
 }

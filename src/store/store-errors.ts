@@ -1,5 +1,6 @@
 import { EventStoreError } from '../event/event-store-error.js';
 import { streamName, type StreamId } from '../event/stream-id.js';
+import type { CommitReference } from './commit.js';
 import { NO_STREAM, type ExpectedVersion } from './expected-version.js';
 
 /** Another commit came first: the stream is not at the expected version. Nothing was written; load again and retry. */
@@ -41,20 +42,37 @@ function fix(unit: 'events' | 'bytes'): string {
 }
 
 /**
- * The deadline passed before it could be learned whether the commit was stored. Nothing may be decided anew until
- * that is known: look for an event with this commitId in the streams.
+ * The deadline passed, or the caller's signal came, before it could be learned whether the commit was stored. Nothing
+ * may be decided anew until that is known: `eventStore.outcomeOf(error)` settles it later.
  */
-export class CommitOutcomeUnknownError extends EventStoreError {
+export class CommitOutcomeUnknownError extends EventStoreError implements CommitReference {
   readonly code = 'COMMIT_OUTCOME_UNKNOWN';
 
   constructor(
     readonly commitId: string,
-    readonly streams: readonly StreamId[],
+    /** Where the commit was to be stored: each stream with the version that its events follow. */
+    readonly appends: readonly { readonly stream: StreamId; readonly expectedVersion: number }[],
     lastFailure: string,
+    /** When its last request was given up. One that was under way then may still arrive. */
+    readonly lastAttemptAt: Date = new Date(),
   ) {
+    const names = appends.map(({ stream }) => streamName(stream)).join(', ');
     super(
-      `It is unknown whether commit ${commitId} was stored (${lastFailure}). Read ${streams.map(streamName).join(', ')} and look for this commitId before you try again.`,
+      `It is unknown whether commit ${commitId} to ${names} was stored (${lastFailure}). Ask eventStore.outcomeOf(error) before you try again.`,
     );
+  }
+
+  get streams(): readonly StreamId[] {
+    return this.appends.map(({ stream }) => stream);
+  }
+}
+
+/** The `AbortSignal` given to an operation ended it; the signal's reason is the `cause`. Nothing was written. */
+export class OperationAbortedError extends EventStoreError {
+  readonly code = 'OPERATION_ABORTED';
+
+  constructor(reason: unknown) {
+    super('The operation was ended by its AbortSignal. Nothing was written.', { cause: reason });
   }
 }
 

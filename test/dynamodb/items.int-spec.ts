@@ -15,6 +15,10 @@ class Noted {
   constructor(readonly note: string) {}
 }
 
+/** Items had no checksum at first. */
+const FIRST = { checksum: undefined };
+const BAD_BYTES = Buffer.from([1, 2, 3]);
+
 describe('items of the events table', () => {
   const tables = newTableNames();
   let client: DynamoDBClient;
@@ -169,10 +173,20 @@ describe('items of the events table', () => {
 
   it.each<[string, object, string]>([
     ['an unknown encoding', { encoding: 'brotli' }, 'encoding'],
-    ['damaged bytes', { encoding: 'deflate-raw', eventData: Buffer.from([1, 2, 3]) }, 'damaged'],
     ['a missing attribute', { commitId: undefined }, 'commitId'],
-    ['no JSON', { eventData: 'secret' }, 'not JSON'],
-    ['an unknown type', { eventType: 'items.Gone' }, 'items.Gone'],
+    ['damaged data', { eventData: '{"note":"secret"}' }, 'checksum'],
+    ['another type', { eventType: 'items.Gone' }, 'checksum'],
+    ['another schema version', { schemaVersion: 2 }, 'checksum'],
+    ['another time', { eventTime: '2020-01-01T00:00:00.000Z' }, 'checksum'],
+    ['another id', { eventId: 'other' }, 'checksum'],
+    ['another user', { userId: 'mallory' }, 'checksum'],
+    ['other metadata', { metadata: '{"channel":"secret"}' }, 'checksum'],
+    ['another commit', { commitId: 'other' }, 'checksum'],
+    ['another stream', { aggregateId: 'other' }, 'checksum'],
+    ['another tenant', { tenantId: 'other' }, 'checksum'],
+    ['damaged bytes, of the first format', { ...FIRST, encoding: 'deflate-raw', eventData: BAD_BYTES }, 'damaged'],
+    ['no JSON, of the first format', { ...FIRST, eventData: 'secret' }, 'not JSON'],
+    ['an unknown type, of the first format', { ...FIRST, eventType: 'items.Gone' }, 'items.Gone'],
   ])('with %s are an error that says so, and are never skipped', async (name, spoilt, message) => {
     const stream = { aggregateType: 'spoilt', aggregateId: name };
     await store.append(stream, [new Noted('a')], { expectedVersion: 0 });
@@ -182,6 +196,19 @@ describe('items of the events table', () => {
     );
     await expect(collect(store.read(stream))).rejects.toThrow(message);
     await expect(collect(store.read(stream))).rejects.not.toThrow('secret');
+  });
+
+  it('that stands in another place is damaged', async () => {
+    const stream = { aggregateType: 'spoilt', aggregateId: 'moved' };
+    await store.append(stream, [new Noted('a'), new Noted('b')], { expectedVersion: 0 });
+    const [first, second] = await itemsOf('#spoilt#moved');
+    for (const [Item, sk] of [
+      [first, 2],
+      [second, 1],
+    ] as const) {
+      await document().send(new PutCommand({ TableName: tables.events, Item: { ...Item, sk } }));
+    }
+    await expect(collect(store.read(stream))).rejects.toThrow('checksum');
   });
 
   it('10,000 of one stream load in a heap of 64 MB', async () => {

@@ -219,7 +219,7 @@ describe('EventStoreExceptionFilter', () => {
     missing: new AggregateNotFoundError(stream),
     conflict: new ConcurrencyError(stream, 1, 2),
     large: new CommitTooLargeError('The commit', 101, 100, 'events'),
-    unknown: new CommitOutcomeUnknownError('c-1', [stream], 'ECONNRESET'),
+    unknown: new CommitOutcomeUnknownError('c-1', [{ stream, expectedVersion: 0 }], 'ECONNRESET'),
     internal: new UnknownEventTypeError('secret.Type', 'no class'),
   };
   let application: INestApplication;

@@ -1,0 +1,47 @@
+import type { StreamId } from '../event/stream-id.js';
+import type { CommitReference } from './commit.js';
+import { ANY_VERSION } from './expected-version.js';
+import { InvalidCommitError } from './store-errors.js';
+
+/**
+ * How a commit ended:
+ * `stored` – all of it is there;
+ * `not-stored` – none of it is, and none will be;
+ * `undecided` – none of it is there yet, and a request that was under way may still arrive. Ask again later.
+ */
+export type CommitOutcome = 'stored' | 'not-stored' | 'undecided';
+
+/**
+ * After this, no request can arrive any more. AWS refuses one whose signature is over 5 minutes old, and allows for
+ * clocks that are 5 minutes apart (IAM User Guide, "Signing AWS API requests"); the rest is to be on the safe side.
+ */
+const REQUESTS_EXPIRE_AFTER_MS = 15 * 60_000;
+
+/** Finds the event that stands where a commit's first event of this append would stand, or this commit's event. */
+export type FindHolder = (
+  stream: StreamId,
+  wanted: { readonly version: number } | { readonly commitId: string },
+) => Promise<{ readonly commitId: string } | undefined>;
+
+/**
+ * A commit is atomic, so one event of it proves the whole; another commit's event in one of its places proves that it
+ * can never be stored.
+ *
+ * @throws InvalidCommitError when the commit has no id to find it by
+ */
+export async function outcomeOf(commit: CommitReference, find: FindHolder): Promise<CommitOutcome> {
+  const { commitId, lastAttemptAt } = commit;
+  const appends = commit.appends.filter(({ events }) => events?.length !== 0);
+  if (commitId === undefined || appends.length === 0) {
+    throw new InvalidCommitError(
+      'outcomeOf needs the CommitOutcomeUnknownError, or the commit with the commitId that you gave it.',
+    );
+  }
+  for (const { stream, expectedVersion } of appends) {
+    const wanted = expectedVersion === ANY_VERSION ? { commitId } : { version: expectedVersion + 1 };
+    const holder = await find(stream, wanted);
+    if (holder) return holder.commitId === commitId ? 'stored' : 'not-stored';
+  }
+  const expired = lastAttemptAt !== undefined && Date.now() - lastAttemptAt.getTime() > REQUESTS_EXPIRE_AFTER_MS;
+  return expired ? 'not-stored' : 'undecided';
+}
