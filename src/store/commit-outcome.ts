@@ -42,6 +42,7 @@ export async function outcomeOf(commit: CommitReference, find: FindHolder): Prom
     const holder = await find(stream, wanted);
     if (holder) return holder.commitId === commitId ? 'stored' : 'not-stored';
   }
-  const expired = lastAttemptAt !== undefined && Date.now() - lastAttemptAt.getTime() > REQUESTS_EXPIRE_AFTER_MS;
+  const expired =
+    lastAttemptAt !== undefined && Date.now() - new Date(lastAttemptAt).getTime() > REQUESTS_EXPIRE_AFTER_MS;
   return expired ? 'not-stored' : 'undecided';
 }

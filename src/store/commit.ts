@@ -43,7 +43,7 @@ export interface CommitReference {
   readonly commitId?: string;
   readonly appends: readonly AppendReference[];
   /** When its last request was given up; a `CommitOutcomeUnknownError` knows. */
-  readonly lastAttemptAt?: Date;
+  readonly lastAttemptAt?: Date | string;
 }
 
 /** A stream and the version that the commit's events follow there. */

@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import { getEventListeners } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import {
   ANY_VERSION,
@@ -11,8 +12,10 @@ import {
   InvalidEventError,
   InvalidStreamIdError,
   NO_STREAM,
+  OperationAbortedError,
   recordedEventOf,
   UnserializableEventError,
+  type Commit,
   type EventStore,
   type RecordedEvent,
   type ReadRange,
@@ -420,6 +423,100 @@ export function eventStoreContract(name: string, open: OpenStore): void {
       });
     });
 
+    describe('the outcome of a commit', () => {
+      const other = randomUUID();
+
+      it('is told by its commitId', async () => {
+        const [one, two] = [newStream(), newStream()];
+        const commit = {
+          commitId: randomUUID(),
+          appends: [
+            { stream: one, events: ticks(1), expectedVersion: NO_STREAM },
+            { stream: two, events: ticks(2), expectedVersion: NO_STREAM },
+          ],
+        };
+        await store.commit(commit);
+        expect(await store.outcomeOf(commit)).toBe('stored');
+        expect(await store.outcomeOf({ ...commit, commitId: other })).toBe('not-stored');
+        const behind = { commitId: other, appends: [{ stream: one, expectedVersion: 0 }] };
+        expect(await store.outcomeOf(behind)).toBe('not-stored');
+        expect(await store.outcomeOf({ ...behind, commitId: commit.commitId })).toBe('stored');
+        // One place that another commit holds decides for all, also where the rest is free.
+        const partly = { commitId: other, appends: [...behind.appends, { stream: two, expectedVersion: 1 }] };
+        expect(await store.outcomeOf({ ...partly, appends: partly.appends.toReversed() })).toBe('not-stored');
+      });
+
+      it('is found behind a stream of any version', async () => {
+        const stream = newStream();
+        const commit: Commit = {
+          commitId: randomUUID(),
+          appends: [{ stream, events: ticks(2), expectedVersion: ANY_VERSION }],
+        };
+        await store.append(stream, ticks(1), { expectedVersion: NO_STREAM });
+        await store.commit(commit);
+        await store.append(stream, ticks(3), { expectedVersion: 2 });
+        expect(await store.outcomeOf(commit)).toBe('stored');
+      });
+
+      it('of an old attempt that is not there is that it never will be', async () => {
+        const appends = [{ stream: newStream(), expectedVersion: 0 }];
+        const lastAttemptAt = new Date(Date.now() - 16 * 60_000);
+        expect(await store.outcomeOf({ commitId: other, appends, lastAttemptAt })).toBe('not-stored');
+      });
+
+      it('cannot be told without a commitId or events', async () => {
+        const appends = [{ stream: newStream(), events: ticks(1), expectedVersion: NO_STREAM }];
+        await expect(store.outcomeOf({ appends })).rejects.toThrow(InvalidCommitError);
+        await expect(store.outcomeOf({ commitId: other, appends: [] })).rejects.toThrow(InvalidCommitError);
+      });
+    });
+
+    describe('a signal', () => {
+      const reason = new Error('the client has gone');
+      const aborted = () => AbortSignal.abort(reason);
+
+      it('that has come before the operation ends it, and nothing is written', async () => {
+        const stream = newStream();
+        await store.append(stream, ticks(1), { expectedVersion: NO_STREAM });
+        const signal = aborted();
+        const operations = [
+          store.append(stream, ticks(2), { expectedVersion: 1, signal }),
+          store.append(newStream(), ticks(2), { expectedVersion: NO_STREAM, signal }),
+          store.commit({ appends: [{ stream, events: ticks(2), expectedVersion: ANY_VERSION }] }, { signal }),
+          store.outcomeOf({ commitId: 'c', appends: [{ stream, expectedVersion: 1 }] }, { signal }),
+          read(stream, { signal }),
+        ];
+        for (const operation of operations) {
+          await expect(operation).rejects.toMatchObject({ code: 'OPERATION_ABORTED', cause: reason });
+        }
+        expect(await counts(stream)).toEqual([1]);
+      });
+
+      it('that comes during a read ends it', async () => {
+        const stream = newStream();
+        await store.append(stream, ticks(1, 2, 3), { expectedVersion: NO_STREAM });
+        const controller = new AbortController();
+        const seen: number[] = [];
+        const reading = async () => {
+          for await (const { version } of store.read(stream, { signal: controller.signal })) {
+            seen.push(version);
+            if (version === 2) controller.abort(reason);
+          }
+        };
+        await expect(reading()).rejects.toThrow(OperationAbortedError);
+        expect(seen).toEqual([1, 2]);
+      });
+
+      it('that never comes leaves no trace', async () => {
+        const stream = newStream();
+        const { signal } = new AbortController();
+        await store.append(stream, ticks(1), { expectedVersion: NO_STREAM, signal });
+        await store.append(stream, ticks(2), { expectedVersion: 1, signal });
+        expect(await counts(stream, { signal })).toEqual([1, 2]);
+        expect(getEventListeners(signal, 'abort')).toEqual([]);
+      });
+    });
+
     describe('snapshots', () => {
       const snapshot = (version: number, state: string, snapshotVersion = 1) => ({
         version,
@@ -429,7 +526,8 @@ export function eventStoreContract(name: string, open: OpenStore): void {
       });
 
       async function since(stream: StreamId, tail = 10) {
-        const { snapshot: found, events } = await store.readSinceSnapshot(stream, tail);
+        const { snapshot: found, events, allEvents } = await store.readSinceSnapshot(stream, tail);
+        expect(await collect(allEvents)).toEqual(await read(stream));
         return { snapshot: found, counts: (await collect(events)).map(({ event }) => (event as Ticked).count) };
       }
 
