@@ -97,8 +97,8 @@ export class DynamoDbEventStore extends EventStore {
     const key = streamKey(stream);
     const wait = Wait.until(Deadline.after(this.deadlineMs));
     const { snapshot, events } = await this.reader.sinceSnapshot(stream, key, tail, wait);
-    async function* recorded(stored: AsyncIterable<StoredEvent>) {
-      for await (const event of stored) yield recordedEventFrom(event, registry);
+    async function* recorded(source: AsyncIterable<StoredEvent>) {
+      for await (const event of source) yield recordedEventFrom(event, registry);
     }
     const all = this.reader.read(stream, key, versionRange(), wait);
     return { snapshot, events: recorded(events), allEvents: recorded(all) };
