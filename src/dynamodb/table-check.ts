@@ -24,6 +24,7 @@ export class TableError extends EventStoreError {
 /**
  * Checks at start-up that both tables are there as they must be.
  *
+ * @param deadlineMs the time for all of it
  * @param onUnchecked told when the role of this process may not describe a table, which is no fault
  * @throws TableError naming the table, what is wrong and the command that creates it
  */
@@ -31,9 +32,11 @@ export async function checkTables(
   client: DynamoDBClient,
   tables: TableNames,
   onUnchecked: (tableName: string) => void,
+  deadlineMs?: number,
 ): Promise<void> {
+  const { abortSignal } = inTime(deadlineMs);
   for (const table of tableDefinitions(tables)) {
-    const description = await describe(client, table.tableName, onUnchecked);
+    const description = await describe(client, table.tableName, onUnchecked, abortSignal);
     if (description === 'unchecked') continue;
     if (!description) throw new TableError(table.tableName, ['it does not exist'], createHint(tables));
     const faults = tableFaults(table, description);
@@ -45,8 +48,8 @@ export async function checkTables(
 const TABLE_REQUEST_MS = 10_000;
 
 /** Ends a request about a table that nobody answers, as the SDK would wait for ever. */
-export function inTime(): { readonly abortSignal: AbortSignal } {
-  return { abortSignal: AbortSignal.timeout(TABLE_REQUEST_MS) };
+export function inTime(milliseconds = TABLE_REQUEST_MS): { readonly abortSignal: AbortSignal } {
+  return { abortSignal: AbortSignal.timeout(milliseconds) };
 }
 
 /** What is wrong with an existing table, in words. */
@@ -79,9 +82,10 @@ async function describe(
   client: DynamoDBClient,
   tableName: string,
   onUnchecked: (tableName: string) => void,
+  abortSignal: AbortSignal,
 ): Promise<TableDescription | 'unchecked' | undefined> {
   try {
-    return (await client.send(new DescribeTableCommand({ TableName: tableName }), inTime())).Table;
+    return (await client.send(new DescribeTableCommand({ TableName: tableName }), { abortSignal })).Table;
   } catch (error) {
     if (failureName(error) === 'ResourceNotFoundException') return undefined;
     if (failureName(error) !== 'AccessDeniedException') throw tableUnreachable(tableName, error);

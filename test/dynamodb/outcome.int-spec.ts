@@ -1,5 +1,7 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import { connect, type AddressInfo, type Socket } from 'node:net';
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import {
@@ -188,6 +190,37 @@ describe('an operation that gets no answer', () => {
     expect(await time(load)).toBeLessThan(deadlineMs + 200);
     clean();
     expect(await collect(store.read(stream))).toHaveLength(8);
+  });
+});
+
+describe('a connection that is black-holed', () => {
+  it('ends every operation at its deadline', async () => {
+    // A server that is stopped takes no connection from its short queue; the kernel drops the packets of the rest.
+    const script = `require('net').createServer().listen(0, '127.0.0.1', 1, function () { console.log(this.address().port); })`;
+    const server = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+    try {
+      const [port] = (await once(server.stdout, 'data')) as [Buffer];
+      server.kill('SIGSTOP');
+      const queued = Array.from({ length: 4 }, () => connect(Number(port), '127.0.0.1').on('error', () => {}));
+      await until(() => queued.filter((socket) => !socket.connecting).length >= 2);
+      expect(queued.some((socket) => socket.connecting)).toBe(true);
+
+      const client = newClient({ endpoint: `http://127.0.0.1:${Number(port)}` });
+      const registry = new EventRegistry().register(Ticked);
+      const store = new DynamoDbEventStore({ client, tables: newTableNames(), registry, deadlineMs: 400 });
+      const stream = { aggregateType: 'hole', aggregateId: 'a' };
+      const started = performance.now();
+      await expect(store.append(stream, [new Ticked(1)], { expectedVersion: 0 })).rejects.toThrow(
+        CommitOutcomeUnknownError,
+      );
+      await expect(collect(store.read(stream))).rejects.toThrow(EventStoreUnavailableError);
+      expect(performance.now() - started).toBeLessThan(2 * 400 + 400);
+      client.destroy();
+      for (const socket of queued) socket.destroy();
+    } finally {
+      server.kill('SIGKILL');
+      await once(server, 'exit');
+    }
   });
 });
 

@@ -1,4 +1,6 @@
 import { execFile } from 'node:child_process';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { promisify } from 'node:util';
 import {
   CreateTableCommand,
@@ -162,6 +164,18 @@ describe('tables', () => {
       await expect(attempt).rejects.toThrow(TableError);
       await expect(attempt).rejects.toThrow(/could not be asked.*Check endpoint, region and credentials/);
     }
+  });
+
+  it('that nobody answers about stop the start at its deadline', async () => {
+    const silent = createServer(() => {});
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    const endpoint = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`;
+    const started = performance.now();
+    const attempt = boot({ clientConfig: { ...clientConfig(), endpoint }, tables: newTableNames(), deadlineMs: 300 });
+    await expect(attempt).rejects.toThrow(TableError);
+    expect(performance.now() - started).toBeLessThan(1000);
+    silent.closeAllConnections();
+    silent.close();
   });
 
   it('are created by the command line, also by two processes at once', async () => {
