@@ -3,36 +3,59 @@ import { parseArgs } from 'node:util';
 import { dynamoDbEndpoint } from '../../scripts/dynamodb-local.js';
 import type { Campaign, CampaignOptions } from './campaign.js';
 
-/** Runs one campaign: `npm run torture -- --commands 100000 --seed 7`. Ends with 1 when a promise was broken. */
+/**
+ * Runs one campaign, `npm run torture -- --commands 100000 --seed 7`, or all of them, `npm run campaigns`. Ends with 1
+ * when a promise was broken.
+ *
+ * Without `--endpoint` or DYNAMODB_ENDPOINT it starts DynamoDB Local. With the address of AWS, it takes region and
+ * credentials from the environment, and deletes the tables that it made at the end.
+ */
 
 const CAMPAIGNS: Readonly<Record<string, () => Promise<Campaign>>> = {};
 
 const SHOW_EVERY_MS = 3_000;
+const VIOLATIONS_SHOWN = 20;
+
+type Values = Readonly<Record<string, number | string | boolean>>;
 
 async function main([name = '', ...args]: readonly string[]): Promise<number> {
+  if (name === 'all') return runAll(args);
   const load = CAMPAIGNS[name];
   if (!load) {
-    console.error(`Which campaign? ${Object.keys(CAMPAIGNS).join(', ')}`);
+    console.error(`Which campaign? ${Object.keys(CAMPAIGNS).join(', ')}, or all.`);
     return 2;
   }
   const campaign = await load();
-  const { seed, endpoint, help, ...options } = optionsFrom(args, campaign.defaults);
-  if (help) {
-    console.log(
-      `${campaign.about}\n\nOptions: ${['seed', 'endpoint', ...Object.keys(campaign.defaults)].map((option) => `--${option} ${campaign.defaults[option] ?? '…'}`).join(' ')}`,
-    );
+  const values = valuesFrom(args, campaign.defaults);
+  if (values.help) {
+    const options = Object.entries({ seed: '…', endpoint: '…', ...campaign.defaults });
+    console.log(`${campaign.about}\n\nOptions: ${options.map(([option, value]) => `--${option} ${value}`).join(' ')}`);
     return 0;
   }
+  return run(name, campaign, values);
+}
+
+async function runAll(args: readonly string[]): Promise<number> {
+  let worst = 0;
+  for (const [name, load] of Object.entries(CAMPAIGNS)) {
+    const campaign = await load();
+    worst = Math.max(worst, await run(name, campaign, { ...campaign.defaults, ...valuesFrom(args, {}) }));
+  }
+  return worst;
+}
+
+async function run(name: string, campaign: Campaign, values: Values): Promise<number> {
+  const { seed, endpoint, ...options } = values;
   if (endpoint) process.env.DYNAMODB_ENDPOINT = String(endpoint);
   const database = await dynamoDbEndpoint();
   const started = performance.now();
+  const secondsGone = () => (performance.now() - started) / 1000;
   let shown = started;
   const progress = (done: number, total: number, note = '') => {
     if (performance.now() - shown < SHOW_EVERY_MS) return;
     shown = performance.now();
-    const seconds = (shown - started) / 1000;
-    const left = done > 0 ? `, ${Math.ceil((seconds / done) * (total - done))} s left` : '';
-    console.error(`${name}: ${done} of ${total} in ${Math.round(seconds)} s${left} ${note}`);
+    const left = done > 0 ? `, ${Math.ceil((secondsGone() / done) * (total - done))} s left` : '';
+    console.error(`${name}: ${done} of ${total} in ${Math.round(secondsGone())} s${left} ${note}`);
   };
   try {
     console.error(`${name}: seed ${seed}`);
@@ -41,25 +64,17 @@ async function main([name = '', ...args]: readonly string[]): Promise<number> {
       seed: Number(seed),
       progress,
     });
-    for (const violation of violations.slice(0, 20)) console.error(`VIOLATION: ${violation}`);
-    const shownFigures = {
-      ...figures,
-      violations: violations.length,
-      seconds: Math.round((performance.now() - started) / 1000),
-      seed: Number(seed),
-    };
-    console.log(
-      `${name}: ${Object.entries(shownFigures)
-        .map(([figure, value]) => `${figure} ${value}`)
-        .join(', ')}`,
-    );
+    for (const violation of violations.slice(0, VIOLATIONS_SHOWN)) console.error(`VIOLATION: ${violation}`);
+    const all = { ...figures, violations: violations.length, seconds: Math.round(secondsGone()), seed: Number(seed) };
+    const line = Object.entries(all).map(([figure, value]) => `${figure} ${value}`);
+    console.log(`${name}: ${line.join(', ')}`);
     return violations.length === 0 ? 0 : 1;
   } finally {
     await database.stop();
   }
 }
 
-function optionsFrom(args: readonly string[], defaults: CampaignOptions): Record<string, number | string | boolean> {
+function valuesFrom(args: readonly string[], defaults: CampaignOptions): Values {
   const names = [...Object.keys(defaults), 'seed', 'endpoint'];
   const { values } = parseArgs({
     args: [...args],
@@ -74,7 +89,7 @@ function optionsFrom(args: readonly string[], defaults: CampaignOptions): Record
     if (!Number.isFinite(number)) throw new TypeError(`--${option} must be a number.`);
     return [option, number];
   });
-  return { seed: randomInt(2 ** 31), ...defaults, ...Object.fromEntries(given) };
+  return { seed: randomInt(2 ** 31), ...defaults, ...Object.fromEntries(given) } as Values;
 }
 
 process.exitCode = await main(process.argv.slice(2));
