@@ -11,7 +11,9 @@ import type { Campaign, CampaignOptions } from './campaign.js';
  * credentials from the environment, and deletes the tables that it made at the end.
  */
 
-const CAMPAIGNS: Readonly<Record<string, () => Promise<Campaign>>> = {};
+const CAMPAIGNS: Readonly<Record<string, () => Promise<Campaign>>> = {
+  soak: async () => (await import('./soak.js')).soak,
+};
 
 const SHOW_EVERY_MS = 3_000;
 const VIOLATIONS_SHOWN = 20;

@@ -1,0 +1,170 @@
+import { readdir } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { EventStoreError } from '../../src/index.js';
+import { campaign } from './campaign.js';
+import { FAULTS, startFaultyProxy, type Fault } from './faulty-proxy.js';
+import { Random } from './random.js';
+import { startClocks, Tick, type ClockApplication } from './soak/clock-application.js';
+import { grows, trendOf, type Measurement } from './soak/trend.js';
+import { clientFor, createTables } from './tables.js';
+
+/** Caches of the SDK, of Nest and of the compiler fill in this part of the time. */
+const WARM_UP_SHARE = 0.25;
+
+/** Growth over the time after the warm-up that is taken for noise, in MB of heap and in descriptors. */
+const ALLOWED_MB = 3;
+const ALLOWED_DESCRIPTORS = 10;
+
+/** Streams in use at a time; one that has grown this long is left, and another begun. */
+const STREAMS = 40;
+const TICKS_OF_A_STREAM = 200;
+
+const SAMPLES = 120;
+const DEADLINE_MS = 2_000;
+const HANGS: readonly Fault[] = ['hang-before', 'hang-after', 'late-answer', 'late-request'];
+const QUICK_FAULTS = FAULTS.filter((fault) => !HANGS.includes(fault) && fault !== 'access-denied');
+
+export const soak = campaign({
+  about: 'Steady load for a long time, with some faults: neither the heap nor the open descriptors grow.',
+  defaults: { minutes: 30, rate: 100, faults: 0.02 },
+
+  async run({ minutes, rate, faults }, { endpoint, seed, progress }) {
+    const random = new Random(seed);
+    const tables = await createTables(endpoint);
+    const client = clientFor(endpoint);
+    const proxy = await startFaultyProxy(endpoint, {
+      choose: () => (random.chance(faults) ? random.pick(QUICK_FAULTS) : undefined),
+    });
+    proxy.route(client);
+    const application = await startClocks(client, tables.names, DEADLINE_MS);
+    try {
+      const lasts = minutes * 60_000;
+      const load = new Load(application, random.fork());
+      const heap: Measurement[] = [];
+      const descriptors: Measurement[] = [];
+      const started = performance.now();
+      let nextSample = lasts / SAMPLES;
+      for (let gone = 0; gone < lasts; gone = performance.now() - started) {
+        if (gone >= nextSample) {
+          // Only what nobody can free is of interest: nothing is under way while it is measured.
+          await load.settle();
+          heap.push({ at: gone / 60_000, value: usedHeap() / 2 ** 20 });
+          descriptors.push({ at: gone / 60_000, value: await openDescriptors() });
+          nextSample += lasts / SAMPLES;
+          progress(Math.round(gone / 1000), Math.round(lasts / 1000), `heap ${heap.at(-1)!.value.toFixed(1)} MB`);
+        }
+        load.start();
+        await sleep(1000 / rate);
+      }
+      await load.settle();
+
+      const warm = <T>(series: readonly T[]) => series.slice(Math.floor(series.length * WARM_UP_SHARE));
+      const violations = [...load.untyped].map((name) => `a command failed with ${name}`);
+      if (grows(warm(heap), ALLOWED_MB)) violations.push(`the heap grows: ${shown(heap)} MB`);
+      if (grows(warm(descriptors), ALLOWED_DESCRIPTORS)) violations.push(`descriptors grow: ${shown(descriptors)}`);
+      const perMinute = trendOf(warm(heap)).slope * 1024;
+      return {
+        violations,
+        figures: {
+          minutes,
+          commands: load.commands,
+          failed: load.failed,
+          requests: proxy.requests,
+          'heap after warm-up MB': warm(heap)[0]!.value.toFixed(1),
+          'heap at the end MB': heap.at(-1)!.value.toFixed(1),
+          'heap slope KB/minute': perMinute.toFixed(1),
+          'descriptors after warm-up': warm(descriptors)[0]!.value,
+          'descriptors at the end': descriptors.at(-1)!.value,
+        },
+      };
+    } finally {
+      await application.close();
+      client.destroy();
+      await proxy.close();
+      await tables.drop();
+    }
+  },
+});
+
+/** Sends commands and reads, a bounded number at a time. */
+class Load {
+  commands = 0;
+  failed = 0;
+  readonly untyped = new Set<string>();
+  private readonly running = new Set<Promise<void>>();
+  private readonly ticks = new Map<string, number>();
+  private streams = 0;
+
+  constructor(
+    private readonly application: ClockApplication,
+    private readonly random: Random,
+  ) {
+    while (this.ticks.size < STREAMS) this.begin();
+  }
+
+  start(): void {
+    if (this.running.size >= STREAMS) return;
+    const work = this.work().finally(() => this.running.delete(work));
+    this.running.add(work);
+  }
+
+  async settle(): Promise<void> {
+    while (this.running.size > 0) await Promise.all(this.running);
+  }
+
+  private async work(): Promise<void> {
+    this.commands++;
+    const chosen = this.random.sample([...this.ticks.keys()], 1 + this.random.below(3));
+    const times = 1 + this.random.below(3);
+    for (const clockId of chosen) this.count(clockId, times);
+    try {
+      await this.application.commands.execute(new Tick(chosen, times));
+      if (this.random.chance(0.1)) await this.readBack(chosen[0]!);
+    } catch (error) {
+      this.failed++;
+      if (!(error instanceof EventStoreError)) this.untyped.add(String((error as Error).name));
+    }
+  }
+
+  private async readBack(clockId: string): Promise<void> {
+    for await (const _ of this.application.clocks.history(clockId, { direction: 'backward', limit: 50 }));
+    await this.application.clocks.loadAt(clockId, { version: 10 });
+  }
+
+  private count(clockId: string, times: number): void {
+    const ticks = (this.ticks.get(clockId) ?? 0) + times;
+    this.ticks.set(clockId, ticks);
+    if (ticks < TICKS_OF_A_STREAM) return;
+    this.ticks.delete(clockId);
+    this.begin();
+  }
+
+  private begin(): void {
+    this.ticks.set(`clock-${++this.streams}`, 0);
+  }
+}
+
+let collectGarbage: (() => void) | undefined;
+
+function usedHeap(): number {
+  if (!collectGarbage) {
+    setFlagsFromString('--expose-gc');
+    collectGarbage = runInNewContext('gc') as () => void;
+  }
+  collectGarbage();
+  return process.memoryUsage().heapUsed;
+}
+
+async function openDescriptors(): Promise<number> {
+  return (await readdir('/proc/self/fd')).length;
+}
+
+function shown(series: readonly Measurement[]): string {
+  const step = Math.max(1, Math.floor(series.length / 10));
+  return series
+    .filter((_, index) => index % step === 0)
+    .map(({ value }) => value.toFixed(1))
+    .join(', ');
+}
