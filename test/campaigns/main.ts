@@ -12,6 +12,7 @@ import type { Campaign, CampaignOptions } from './campaign.js';
  */
 
 const CAMPAIGNS: Readonly<Record<string, () => Promise<Campaign>>> = {
+  torture: async () => (await import('./torture.js')).torture,
   soak: async () => (await import('./soak.js')).soak,
 };
 
