@@ -1,6 +1,6 @@
 import type { AppendRequest } from './append-request.js';
 import type { Deadline } from './deadline.js';
-import { failureName, type FailureKind } from './failure.js';
+import { cancellationReasons, failureName, type FailureKind, type StoredAttributes } from './failure.js';
 import { refused, unreachable, WriteFailure, type Sender } from './sender.js';
 
 /** How a commit ended. `taken` names, by position, an item whose place another commit holds. */
@@ -21,13 +21,6 @@ export interface CommitPlaces {
   /** @throws EventStoreUnavailableError when it cannot be read */
   holderOf(position: number): Promise<EventIdentity | undefined>;
 }
-
-interface CancellationReason {
-  readonly Code?: string;
-  readonly Item?: StoredAttributes;
-}
-
-type StoredAttributes = Readonly<Record<string, { readonly S?: string }>>;
 
 /**
  * Writes a commit, and asks with the same bytes until it is known how it ended or the deadline passes.
@@ -107,10 +100,6 @@ function cancelledKind(error: unknown, kind: FailureKind): FailureKind {
   const reasons = cancellationReasons(error);
   if (reasons.length === 0) return kind;
   return reasons.every(({ Code }) => PASSING_REASONS.has(Code ?? 'None')) ? 'not-applied' : 'rejected';
-}
-
-function cancellationReasons(error: unknown): readonly CancellationReason[] {
-  return (error as { CancellationReasons?: CancellationReason[] } | null)?.CancellationReasons ?? [];
 }
 
 function tableOf(request: Extract<AppendRequest, { kind: 'transaction' }>): string | undefined {

@@ -60,7 +60,7 @@ export function storedEventFrom(item: Item): StoredEvent {
     eventId: text(item, 'eventId'),
     eventType: text(item, 'eventType'),
     schemaVersion: number(item, 'schemaVersion'),
-    eventTime: Date.parse(text(item, 'eventTime')),
+    eventTime: time(item, 'eventTime'),
     eventData: encoding === DEFLATED ? bytes(item, 'eventData') : text(item, 'eventData'),
     metadata: metadataFrom(item),
     commitId: text(item, 'commitId'),
@@ -166,6 +166,12 @@ function number(item: Item, name: string): number {
   const value = item[name];
   if (typeof value !== 'number') throw damaged(item, name);
   return value;
+}
+
+function time(item: Item, name: string): number {
+  const milliseconds = Date.parse(text(item, name));
+  if (Number.isNaN(milliseconds)) throw damaged(item, name);
+  return milliseconds;
 }
 
 function bytes(item: Item, name: string): Uint8Array {

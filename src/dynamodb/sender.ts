@@ -54,11 +54,14 @@ export class Sender {
   /** Once: a snapshot that is lost, or not newer than the one that is there, harms nobody. @throws EventStoreUnavailableError */
   async writeSnapshot(request: PutCommandInput, deadline: Deadline): Promise<void> {
     try {
-      await withinAttempt(deadline, (abortSignal) => this.client.send(new PutCommand(request), { abortSignal }));
+      const { ConsumedCapacity } = await withinAttempt(deadline, (abortSignal) =>
+        this.client.send(new PutCommand(request), { abortSignal }),
+      );
+      if (ConsumedCapacity === undefined) throw new NoAnswerError();
     } catch (error) {
       deadline.throwIfAborted();
       if (failureName(error) === 'ConditionalCheckFailedException') return;
-      throw failureKind(error) === 'rejected' ? refused(error, request.TableName) : unreachable(error);
+      throw failureKind(error) === 'rejected' ? refused(error, request.TableName) : snapshotInDoubt(error);
     }
   }
 
@@ -88,18 +91,22 @@ export class Sender {
   }
 }
 
+/** Says no more than the name of the refusal: the text that came with it may quote what was sent. */
 export function refused(error: unknown, tableName: string | undefined): EventStoreUnavailableError {
-  const name = failureName(error);
-  // What DynamoDB says of invalid values may quote them; what it says of rights and names does not.
-  const detail = error instanceof Error && name !== 'ValidationException' ? ` (${error.message})` : '';
   return new EventStoreUnavailableError(
-    `A request to table "${tableName}" was refused with ${name}${detail}: check that the table exists and that the role of this process may use it.`,
+    `A request to table "${tableName}" was refused with ${failureName(error)}: check that the table exists and that the role of this process may use it.`,
   );
 }
 
 export function unreachable(error: unknown): EventStoreUnavailableError {
   return new EventStoreUnavailableError(
     `DynamoDB did not answer before the deadline (last failure: ${failureName(error)}). Nothing was written. Check the endpoint, the network and the table's capacity, or raise deadlineMs.`,
+  );
+}
+
+function snapshotInDoubt(error: unknown): EventStoreUnavailableError {
+  return new EventStoreUnavailableError(
+    `DynamoDB did not say that the snapshot was written (last failure: ${failureName(error)}). It only saves work, so nothing is lost either way.`,
   );
 }
 

@@ -2,6 +2,7 @@ import { CorruptStreamError } from '../event/event-errors.js';
 import { streamName, type StreamId } from '../event/stream-id.js';
 import { MAX_VERSION, type VersionRange } from '../store/read-range.js';
 import type { Snapshot } from '../store/snapshot.js';
+import { EventStoreUnavailableError } from '../store/store-errors.js';
 import type { StoredEvent } from '../store/stored-event.js';
 import type { Deadline, Wait } from './deadline.js';
 import { isSnapshotItem, snapshotFrom, storedEventFrom, type Item } from './items.js';
@@ -127,10 +128,17 @@ export class StreamReader {
   }
 
   private async reread(stream: StreamId, version: number, rereads: number, { deadline }: Wait): Promise<void> {
-    if (rereads >= MAX_REREADS || deadline.isNear) throw holeAt(stream, version);
+    if (rereads >= MAX_REREADS) throw holeAt(stream, version);
+    if (deadline.isNear) throw incomplete(stream, version);
     await deadline.pause(rereads);
     deadline.throwIfAborted();
   }
+}
+
+function incomplete(stream: StreamId, version: number): EventStoreUnavailableError {
+  return new EventStoreUnavailableError(
+    `${streamName(stream)} did not show version ${version} before the deadline, though it must be there. Read it again, or raise deadlineMs.`,
+  );
 }
 
 function holeAt(stream: StreamId, version: number): CorruptStreamError {

@@ -111,7 +111,7 @@ export class Encoding {
       return Object.hasOwn(value, TAG) ? tagged('object', text) : text;
     }
     return this.refuse(
-      `it is an instance of the class ${prototype.constructor?.name || '(unnamed)'}; store plain data, or register the class in valueTypes of EventStoreModule`,
+      `it is an instance of the class ${className(prototype)}; store plain data, or register the class in valueTypes of EventStoreModule`,
     );
   }
 
@@ -220,6 +220,11 @@ function isPrototypeNamed(prototype: object | null, name: string): boolean {
 /** `Object.prototype`, of this or of another realm. */
 function isRootPrototype(prototype: object): boolean {
   return Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype, 'isPrototypeOf');
+}
+
+/** A `constructor` that is no class is data, so it is not shown. */
+function className({ constructor }: object): string {
+  return (typeof constructor === 'function' && constructor.name) || '(unnamed)';
 }
 
 function pathText(path: readonly (string | number)[]): string {

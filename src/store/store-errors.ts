@@ -76,7 +76,7 @@ export class OperationAbortedError extends EventStoreError {
   }
 }
 
-/** The database could not be reached, or refused, until the deadline. Nothing was written. */
+/** The database could not be reached, or refused, until the deadline. No event was written. */
 export class EventStoreUnavailableError extends EventStoreError {
   readonly code = 'EVENT_STORE_UNAVAILABLE';
 }

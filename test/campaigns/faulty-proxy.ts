@@ -67,6 +67,8 @@ export interface FaultyProxy {
   route(client: DynamoDBClient, headers?: Readonly<Record<string, string>>): void;
   /** Requests seen so far. */
   readonly requests: number;
+  /** Waits until all that is on its way to DynamoDB has arrived there, late ones too. */
+  settled(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -83,12 +85,16 @@ export async function startFaultyProxy(endpoint: string, options: FaultyProxyOpt
   const upstream = new URL(endpoint);
   const agent = new (upstream.protocol === 'https:' ? HttpsAgent : HttpAgent)({ keepAlive: true });
   const closing = new AbortController();
+  const handling = new Set<Promise<void>>();
   let requests = 0;
 
   const server = createServer((request, response) => {
     requests++;
     response.on('error', () => {});
-    handle(request, response).catch(() => response.destroy());
+    const handled = handle(request, response)
+      .catch(() => void response.destroy())
+      .finally(() => handling.delete(handled));
+    handling.add(handled);
   });
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -179,6 +185,9 @@ export async function startFaultyProxy(endpoint: string, options: FaultyProxyOpt
     route: (client, headers = {}) => routeTo(client, port, headers),
     get requests() {
       return requests;
+    },
+    settled: async () => {
+      while (handling.size > 0) await Promise.all(handling);
     },
     close: async () => {
       closing.abort();

@@ -13,6 +13,7 @@ import type { Campaign, CampaignOptions } from './campaign.js';
 
 const CAMPAIGNS: Readonly<Record<string, () => Promise<Campaign>>> = {
   torture: async () => (await import('./torture.js')).torture,
+  'fault-matrix': async () => (await import('./fault-matrix.js')).faultMatrix,
   soak: async () => (await import('./soak.js')).soak,
 };
 

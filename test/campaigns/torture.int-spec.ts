@@ -12,7 +12,7 @@ describe('concurrency torture', () => {
     expect(figures).toMatchObject({ commands: 300, untyped: 0, unknown: 0 });
     expect(figures.acknowledged).toBeGreaterThan(150);
     expect(figures.events).toBeGreaterThan(500);
-  });
+  }, 120_000);
 
   it('breaks nothing in several processes under faults', async () => {
     const { figures, violations } = await torture.run({ ...small, commands: 300, processes: 2, faults: 0.15 }, stage);
@@ -20,7 +20,7 @@ describe('concurrency torture', () => {
     expect(figures).toMatchObject({ commands: 300, untyped: 0 });
     expect(figures.acknowledged).toBeGreaterThan(100);
     expect(figures.faults).toBeGreaterThan(50);
-  });
+  }, 120_000);
 });
 
 describe('the verdict on a command', () => {

@@ -1,7 +1,6 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { NestFactory } from '@nestjs/core';
 import { EventStore, getAggregateRepositoryToken, type AggregateRepository } from '../../src/index.js';
 import { campaign, type Outcome } from './campaign.js';
@@ -10,7 +9,7 @@ import { clientFor, createTables } from './tables.js';
 import { Account, AccountsModule } from './torture/accounts.js';
 import { readStored } from './torture/stored-commands.js';
 import { outcomeVerdict, verdict } from './torture/verdict.js';
-import { LATE_MS, runWriters, type Ending, type WriterOrders, type WriterResult } from './torture/writers.js';
+import { runWriters, type Ending, type WriterOrders, type WriterResult } from './torture/writers.js';
 import type { WriterMessage } from './torture/writer-process.js';
 
 export const torture = campaign({
@@ -41,8 +40,6 @@ export const torture = campaign({
       }),
     );
     const seconds = (performance.now() - started) / 1000;
-    // Requests that a fault has delayed arrive before anything is counted.
-    await sleep(2 * LATE_MS);
 
     const client = clientFor(endpoint);
     const root = AccountsModule.on({ client, tables: tables.names });

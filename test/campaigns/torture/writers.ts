@@ -46,7 +46,7 @@ export interface WriterResult {
 }
 
 const DEADLINE_MS = 2_500;
-export const LATE_MS = 150;
+const LATE_MS = 150;
 const FEW: readonly Fault[] = ['hang-before', 'hang-after'];
 const OFTEN = FAULTS.filter((fault) => !FEW.includes(fault) && fault !== 'access-denied');
 const SHARE_OF_HANGS = 0.02;
@@ -87,6 +87,8 @@ export async function runWriters(orders: WriterOrders, tell: (ending: Ending) =>
   await application.close();
   client.destroy();
   const { requests } = proxy;
+  // Requests that a fault has delayed arrive before anything is counted.
+  await proxy.settled();
   await proxy.close();
   return { requests, faults };
 }

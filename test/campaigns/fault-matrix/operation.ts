@@ -1,0 +1,33 @@
+import type { EventStore, StreamId } from '../../../src/index.js';
+import type { AccountOpened } from '../../setup/bank.js';
+import type { BankApplication } from './bank-application.js';
+import type { EventsTable, Truth } from './events-table.js';
+
+/** Something that a caller can ask of the package, to be tried under faults. */
+export interface Operation {
+  readonly name: string;
+  /** Lays the ground for one trial, without faults. The id is of this trial only. */
+  prepare(ground: Ground, id: string): Promise<Trial>;
+}
+
+export interface Trial {
+  /** Does it, under faults. */
+  run(application: BankApplication): Promise<unknown>;
+  /** What it answers when all is well; not compared where there is none. */
+  readonly answer?: unknown;
+  /** Another commit was first, so that it must be refused. */
+  readonly conflicts?: boolean;
+  /** It says no more than that it failed: it may have been applied. */
+  readonly failsEitherWay?: boolean;
+  /** What the table holds of it; none for what only reads. */
+  truth?(): Promise<Truth>;
+}
+
+/** What trials stand on. */
+export interface Ground {
+  /** A store whose requests meet no fault. */
+  readonly store: EventStore;
+  readonly table: EventsTable;
+  /** A stream of several pages. */
+  readonly large: { readonly stream: StreamId; readonly events: readonly AccountOpened[] };
+}
