@@ -134,10 +134,33 @@ export function eventStoreContract(name: string, open: OpenStore): void {
         expect(seen(await collect((await store.readSinceSnapshot(stream, 100)).events))).toEqual(versions.slice(10));
       });
 
-      it('refuses a bound that is no whole number', async () => {
-        await expect(read(newStream(), { fromVersion: 1.5 })).rejects.toThrow(RangeError);
-        await expect(read(newStream(), { limit: Number.NaN })).rejects.toThrow(RangeError);
-        await expect(read(newStream(), { limit: -1 })).rejects.toThrow(RangeError);
+      it('reads a stream whose pages end between commits', async () => {
+        const stream = newStream();
+        const versions = [1, 2, 3, 4, 5, 6, 7, 8];
+        for (const version of versions) {
+          const note = { version, bytes: randomBytes(300_000) };
+          await store.append(stream, [new Noted(note)], { expectedVersion: version - 1 });
+        }
+        const seen = (recorded: RecordedEvent[]) => recorded.map(({ version }) => version);
+        expect(seen(await read(stream))).toEqual(versions);
+        expect(seen(await read(stream, { direction: 'backward' }))).toEqual(versions.toReversed());
+        expect(seen(await collect((await store.readSinceSnapshot(stream, 2)).events))).toEqual(versions);
+      });
+
+      it.each<[ReadRange, string]>([
+        [{ fromVersion: 1.5 }, 'fromVersion'],
+        [{ toVersion: -2 }, 'toVersion'],
+        [{ limit: Number.NaN }, 'limit'],
+        [{ limit: -1 }, 'limit'],
+      ])('refuses %p, which is no whole number', async (range, named) => {
+        await expect(read(newStream(), range)).rejects.toThrow(RangeError);
+        await expect(read(newStream(), range)).rejects.toThrow(named);
+      });
+
+      it('takes Infinity for no bound', async () => {
+        const stream = newStream();
+        await store.append(stream, ticks(1, 2), { expectedVersion: NO_STREAM });
+        expect(await counts(stream, { toVersion: Infinity, limit: Infinity })).toEqual([1, 2]);
       });
 
       it('lets times grow where the clock stands still, or runs behind', async () => {

@@ -1,9 +1,10 @@
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo } from 'node:net';
-import { DeleteItemCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DeleteItemCommand, type DynamoDBClient, type QueryCommandInput } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient, GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import {
+  ANY_VERSION,
   CommitOutcomeUnknownError,
   ConcurrencyError,
   CorruptStreamError,
@@ -52,6 +53,8 @@ const answering =
     return { response: {}, output: { $metadata: { httpStatusCode: 200 }, ...output } };
   };
 const hanging: Fault = () => new Promise(() => {});
+/** Answers like a proxy that has passed nothing on. */
+const emptyBefore: Fault = async () => ({ response: {}, output: { $metadata: { httpStatusCode: 200 } } });
 
 const reset = Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' });
 const conflict = failure('TransactionCanceledException', 400, {
@@ -109,6 +112,7 @@ describe('DynamoDbEventStore under faults', () => {
         [before(failure('ProvisionedThroughputExceededException', 400)), before(failure('ThrottlingException', 400))],
       ],
       ['the answer is empty', [answering({})]],
+      ['the answer is empty, and nothing was written', [emptyBefore, emptyBefore]],
       ['the answer is no JSON', [after(new SyntaxError('Unexpected token < in JSON'))]],
       ['an earlier request is still in progress', [before(failure('TransactionInProgressException', 400))]],
       ['another transaction is in its way', [before(conflict), before(throttled)]],
@@ -159,6 +163,33 @@ describe('DynamoDbEventStore under faults', () => {
       await expect(newStore().append(stream, events, { expectedVersion: 0 })).rejects.toThrow(
         CommitOutcomeUnknownError,
       );
+    });
+
+    it('does not take a refusal behind an attempt that the SDK repeated for a no', async () => {
+      const retrying = newClient({ maxAttempts: 2 });
+      let sent = 0;
+      retrying.middlewareStack.add(
+        (next) => async (args) => {
+          const attempt = ++sent;
+          if (attempt === 2) throw failure('ExpiredTokenException', 400);
+          const result = await next(args);
+          if (attempt === 1) throw failure('InternalServerError', 500, { $retryable: {} });
+          return result;
+        },
+        { step: 'deserialize', priority: 'high', name: 'loseFirst' },
+      );
+      const store = new DynamoDbEventStore({ client: retrying, tables, registry, deadlineMs: 5000 });
+      const stream = newStream();
+      await store.append(stream, events, { expectedVersion: 0 });
+      expect(sent).toBe(3);
+      expect(await counts(stream)).toHaveLength(events.length);
+      retrying.destroy();
+    });
+
+    it('does not pass on what DynamoDB says of a value', async () => {
+      faults = [before(Object.assign(failure('ValidationException', 400), { message: 'Invalid value: secret' }))];
+      const attempt = newStore().append(newStream(), events, { expectedVersion: 0 });
+      await expect(attempt).rejects.toThrow(/refused with ValidationException(?!.*secret)/);
     });
 
     it('sees through the retries of the SDK', async () => {
@@ -215,6 +246,28 @@ describe('DynamoDbEventStore under faults', () => {
       faults = [...injected];
       expect((await collect(newStore(1000).read(stream))).map(({ version }) => version)).toEqual([1, 2]);
       expect(faults).toEqual([]);
+    });
+
+    it('is strongly consistent, of whatever it is', async () => {
+      const watched = newClient();
+      const consistent: unknown[] = [];
+      watched.middlewareStack.add(
+        (next, context) => (args) => {
+          const { commandName } = context as { commandName?: string };
+          if (commandName === 'QueryCommand') consistent.push((args.input as QueryCommandInput).ConsistentRead);
+          return next(args);
+        },
+        { step: 'initialize', priority: 'low', name: 'watchReads' },
+      );
+      const store = new DynamoDbEventStore({ client: watched, tables, registry, deadlineMs: 5000 });
+      const stream = newStream();
+      await store.append(stream, ticks(1), { expectedVersion: ANY_VERSION });
+      await collect(store.read(stream, { direction: 'backward' }));
+      await store.readSinceSnapshot(stream, 5);
+      await store.readSinceSnapshot(stream, 0);
+      expect(consistent.length).toBeGreaterThanOrEqual(4);
+      expect(new Set(consistent)).toEqual(new Set([true]));
+      watched.destroy();
     });
 
     it('ends as unavailable at the deadline', async () => {
@@ -280,6 +333,18 @@ describe('DynamoDbEventStore under faults', () => {
       60_000,
     );
 
+    it('whose last event is not visible yet does not use a snapshot that is ahead', async () => {
+      const stream = newStream();
+      await newStore().append(stream, ticks(1), { expectedVersion: 0 });
+      await newStore().append(stream, ticks(2), { expectedVersion: 1 });
+      await newStore().saveSnapshot(stream, { version: 2, eventTime: 1, snapshotVersion: 1, state: '{}' });
+      await hide(stream, 2, 1000);
+      faults = [];
+      const { snapshot, events } = await newStore().readSinceSnapshot(stream, 10);
+      expect(snapshot).toBeUndefined();
+      expect((await collect(events)).map(({ version }) => version)).toEqual([1]);
+    });
+
     it('may be cut by the reader itself', async () => {
       const stream = newStream();
       await newStore().append(stream, ticks(1, 2, 3), { expectedVersion: 0 });
@@ -328,7 +393,8 @@ describe('DynamoDbEventStore under faults', () => {
     });
 
     it('and one that is not there at all: nothing was written', async () => {
-      const nobody = newClient({ endpoint: 'http://127.0.0.1:1' });
+      // One refused connection an attempt: a deadline that falls into a connecting one would leave it unknown.
+      const nobody = newClient({ endpoint: 'http://127.0.0.1:1', maxAttempts: 1 });
       const store = new DynamoDbEventStore({ client: nobody, tables, registry, deadlineMs: 400 });
       await expect(store.append(newStream(), ticks(1), { expectedVersion: 0 })).rejects.toThrow(
         EventStoreUnavailableError,

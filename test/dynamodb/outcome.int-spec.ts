@@ -133,13 +133,19 @@ describe('an operation that gets no answer', () => {
         await expect(attempt).rejects.toThrow(OperationAbortedError);
       }
       const controller = new AbortController();
-      choose = () => {
-        setTimeout(() => controller.abort(), 0);
-        return 'throttled';
-      };
+      choose = () => 'throttled';
+      const throttled = newClient({ maxAttempts: 1 });
+      proxy.route(throttled);
+      throttled.middlewareStack.add(
+        // Once the answer is there, as before that the write would be under way.
+        (next) => (args) => next(args).finally(() => setImmediate(() => controller.abort())),
+        { step: 'deserialize', priority: 'high', name: 'abortBehindTheAnswer' },
+      );
+      const store = new DynamoDbEventStore({ client: throttled, tables, registry, deadlineMs: 10_000 });
       const { signal } = controller;
-      const attempt = storeWith(10_000).append(newStream(), events, { expectedVersion: 0, signal });
+      const attempt = store.append(newStream(), events, { expectedVersion: 0, signal });
       await expect(attempt).rejects.toThrow(OperationAbortedError);
+      throttled.destroy();
     });
   });
 

@@ -16,6 +16,7 @@ import { map, type Observable } from 'rxjs';
 import {
   AggregateRepository,
   CommandContext,
+  CommitOutcomeUnknownError,
   ConcurrencyError,
   ConflictRetries,
   EventStore,
@@ -425,6 +426,25 @@ describe.each<Storage>(['memory', 'dynamodb'])('the unit of work of a command (%
       expect(count).toBe(runs);
     });
 
+    it('is not assumed: a command is not run again when its outcome is unknown', async () => {
+      await start();
+      await open('a');
+      const commit = store().commit.bind(store());
+      const spy = jest.spyOn(store(), 'commit').mockImplementation(async (...args) => {
+        const { commitId } = await commit(...args);
+        throw new CommitOutcomeUnknownError(commitId, [{ stream: stream('a'), expectedVersion: 1 }], 'ECONNRESET');
+      });
+      let count = 0;
+      const attempt = run(async (accounts) => {
+        count++;
+        (await accounts.load('a')).deposit(5);
+      });
+      await expect(attempt).rejects.toThrow(CommitOutcomeUnknownError);
+      spy.mockRestore();
+      expect(count).toBe(1);
+      expect(await balance('a')).toBe(5);
+    });
+
     it('is not what a ConcurrencyError of the handler itself means', async () => {
       await start();
       let count = 0;
@@ -476,6 +496,28 @@ describe.each<Storage>(['memory', 'dynamodb'])('the unit of work of a command (%
         [new MoneyDeposited(1), 2, 'ada'],
         [new MoneyDeposited(2), 3, 'ada'],
       ]);
+    });
+
+    it('publishes nothing of a commit that failed', async () => {
+      const seen: unknown[] = [];
+      await start({ options: { conflictRetries: 1 } });
+      await open('a');
+      const bus = application.module.get(EventBus, { strict: false });
+      bus.publisher = { publish: (event) => void seen.push(event) };
+      let runs = 0;
+      await run(async (accounts) => {
+        const account = await accounts.load('a');
+        if (++runs === 1) await interfere('a', 100);
+        account.deposit(runs);
+      });
+      expect(seen).toEqual([new MoneyDeposited(2)]);
+      const refused = run(async (accounts) => {
+        const account = await accounts.load('a');
+        await interfere('a', 100);
+        account.deposit(3);
+      });
+      await expect(refused).rejects.toThrow(ConcurrencyError);
+      expect(seen).toHaveLength(1);
     });
 
     it('a failing handler does not fail the command', async () => {
@@ -611,7 +653,7 @@ describe.each<Storage>(['memory', 'dynamodb'])('the unit of work of a command (%
       account.deposit(1);
       await repository().save(account);
       commit.mockRestore();
-      expect(await balance('a')).toBe(1);
+      expect(await stored('a')).toEqual([new AccountOpened('Ada'), new MoneyDeposited(1)]);
     });
 
     it('add says that there is no command', async () => {

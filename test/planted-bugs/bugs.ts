@@ -1,0 +1,454 @@
+import type { Catcher, PlantedBug } from './planted-bug.js';
+
+const contract = (test: string): Catcher => ({ file: 'test/dynamodb-event-store.int-spec.ts', test });
+const faults = (test: string): Catcher => ({ file: 'test/dynamodb/faults.int-spec.ts', test });
+const outcome = (test: string): Catcher => ({ file: 'test/dynamodb/outcome.int-spec.ts', test });
+const items = (test: string): Catcher => ({ file: 'test/dynamodb/items.int-spec.ts', test });
+const requests = (test: string): Catcher => ({ file: 'test/nest/requests.e2e-spec.ts', test });
+const commands = (test: string): Catcher => ({ file: 'test/nest/unit-of-work.e2e-spec.ts', test });
+const snapshots = (test: string): Catcher => ({ file: 'test/nest/snapshots.e2e-spec.ts', test });
+const torture = (test: string): Catcher => ({ file: 'test/campaigns/torture.int-spec.ts', test });
+const codec = (test: string): Catcher => ({ file: 'test/event/codec.spec.ts', test });
+
+export const BUGS: readonly PlantedBug[] = [
+  // Writing
+  {
+    name: 'blind-write',
+    harm: 'A commit that lost its race overwrites the events of the winner.',
+    file: 'dynamodb/append-request.ts',
+    find: '    ConditionExpression: PLACE_IS_FREE,\n',
+    replace: '',
+    caughtBy: [
+      faults('is a conflict when another came first'),
+      contract('lets exactly one of several racing appends in'),
+      torture('breaks nothing in several processes under faults'),
+    ],
+  },
+  {
+    name: 'plain-retry',
+    harm: 'A commit whose response was lost is stored, and reported as a conflict; the command runs again and doubles.',
+    file: 'dynamodb/commit-protocol.ts',
+    find: 'return ours ?',
+    replace: 'return ours && !mayBeStored ?',
+    caughtBy: [faults('is stored exactly once when its response is lost after the write')],
+  },
+  {
+    name: 'any-refusal-is-ours',
+    harm: 'A commit that lost its race is reported as stored, and its events are nowhere.',
+    file: 'dynamodb/commit-protocol.ts',
+    find: 'return ours ?',
+    replace: 'return holder ?',
+    caughtBy: [
+      faults('is a conflict when another came first'),
+      torture('breaks nothing in several processes under faults'),
+    ],
+  },
+  {
+    name: 'commit-id-alone-is-identity',
+    harm: 'A second import under a commitId that was used before is reported as stored, and its events are nowhere.',
+    file: 'dynamodb/commit-protocol.ts',
+    find: ' && holder.eventId === wanted.eventId',
+    replace: '',
+    caughtBy: [contract('does not take a commitId that was used before')],
+  },
+  {
+    name: 'used-commit-id-as-token',
+    harm: 'A second import under a commitId that was used before fails, or is taken for the first one by DynamoDB.',
+    file: 'dynamodb/dynamodb-event-store.ts',
+    find: 'commit.commitId === undefined ? prepared.commitId : randomUUID()',
+    replace: 'prepared.commitId',
+    caughtBy: [contract('does not take a commitId that was used before')],
+  },
+  {
+    name: 'new-token-for-each-retry',
+    harm: 'DynamoDB does not recognise a repeated transaction, and does work twice that it could have answered.',
+    file: 'dynamodb/commit-protocol.ts',
+    find: 'await sender.write(request, deadline);',
+    replace: `await sender.write(
+        request.kind === 'put'
+          ? request
+          : { ...request, input: { ...request.input, ClientRequestToken: crypto.randomUUID() } },
+        deadline,
+      );`,
+    caughtBy: [faults('sends the same bytes and the same token again')],
+  },
+  {
+    name: 'other-bytes-under-the-same-token',
+    harm: 'DynamoDB refuses a repeated transaction as another one, so a lost response becomes a failure.',
+    file: 'dynamodb/commit-protocol.ts',
+    find: 'await sender.write(request, deadline);',
+    replace: `await sender.write(
+        request.kind === 'put' || attempt === 0
+          ? request
+          : { ...request, input: { ...request.input, TransactItems: request.input.TransactItems!.toReversed() } },
+        deadline,
+      );`,
+    caughtBy: [
+      faults('sends the same bytes and the same token again'),
+      faults('a commit of several events is stored exactly once when its response is lost after the write'),
+    ],
+  },
+  {
+    name: 'commit-in-several-writes',
+    harm: 'A command that loses a race or a connection leaves half of its events behind.',
+    file: 'dynamodb/dynamodb-event-store.ts',
+    find: `const request = appendRequest(this.tableName, items, token);
+      const outcome = await writeCommit(this.sender, request, places, deadline);`,
+    replace: `const write = (item: Item) =>
+        writeCommit(this.sender, appendRequest(this.tableName, [item], token), places, deadline);
+      let outcome = await write(items[0]);
+      for (const item of items.slice(1)) if (outcome.kind === 'stored') outcome = await write(item);`,
+    caughtBy: [
+      contract('stores none when one of them has moved on'),
+      requests('creating with ten events: 1 write'),
+      torture('breaks nothing in several processes under faults'),
+    ],
+  },
+  {
+    name: 'expected-version-not-checked',
+    harm: 'An append that expects another version is stored all the same, on what the caller has never seen.',
+    file: 'dynamodb/dynamodb-event-store.ts',
+    find: 'if (expectedVersion !== ANY_VERSION && expectedVersion !== version)',
+    replace: 'if (expectedVersion !== ANY_VERSION && expectedVersion > version)',
+    caughtBy: [contract('refuses a version that has passed')],
+  },
+  {
+    name: 'gap-behind-the-head',
+    harm: 'An append that expects a version far ahead leaves a hole, and the stream cannot be read any more.',
+    file: 'dynamodb/dynamodb-event-store.ts',
+    find: `      throw new ConcurrencyError(stream, expectedVersion, version);
+    }
+    return { version, eventTime };`,
+    replace: `      if (expectedVersion < version) throw new ConcurrencyError(stream, expectedVersion, version);
+      return { version: expectedVersion, eventTime };
+    }
+    return { version, eventTime };`,
+    caughtBy: [contract('refuses a version that is not there yet')],
+  },
+  {
+    name: 'transaction-conflict-is-a-lost-race',
+    harm: 'Two commands that touch one table item at the same moment: one is told of a race that it has not lost.',
+    file: 'dynamodb/commit-protocol.ts',
+    find: "reason.Code === 'ConditionalCheckFailed' ?",
+    replace: "reason.Code === 'ConditionalCheckFailed' || reason.Code === 'TransactionConflict' ?",
+    caughtBy: [faults('is stored exactly once when another transaction is in its way')],
+  },
+  {
+    name: 'cancelled-transaction-is-final',
+    harm: 'A transaction that was cancelled for a moment of load fails its command instead of being sent again.',
+    file: 'dynamodb/commit-protocol.ts',
+    find: "? 'not-applied' : 'rejected'",
+    replace: "? 'rejected' : 'rejected'",
+    caughtBy: [faults('is stored exactly once when another transaction is in its way')],
+  },
+  {
+    name: 'unknown-outcome-is-nothing-written',
+    harm: 'A commit that may be stored is reported as "nothing was written"; whoever tries again doubles it.',
+    file: 'dynamodb/commit-protocol.ts',
+    find: "mayBeStored ||= kind === 'unknown';",
+    replace: '',
+    caughtBy: [
+      faults('says that its outcome is unknown when no answer comes'),
+      faults('does not take a refusal behind a lost response for a no'),
+    ],
+  },
+  {
+    name: 'retries-of-the-sdk-not-watched',
+    harm: 'The SDK hides an attempt that may have been stored behind the refusal of the next one.',
+    file: 'dynamodb/sender.ts',
+    find: "this.unknown ||= failureKind(error) === 'unknown';",
+    replace: '',
+    caughtBy: [faults('does not take a refusal behind an attempt that the SDK repeated for a no')],
+  },
+  {
+    name: 'empty-answer-is-a-yes',
+    harm: 'A proxy that answers 200 without a body makes a commit look stored that never arrived.',
+    file: 'dynamodb/sender.ts',
+    find: `(command as PutCommand), { abortSignal });
+      });
+      if (ConsumedCapacity === undefined) throw new NoAnswerError();`,
+    replace: `(command as PutCommand), { abortSignal });
+      });
+      if (ConsumedCapacity === null) throw new NoAnswerError();`,
+    caughtBy: [faults('is stored exactly once when the answer is empty, and nothing was written')],
+  },
+  {
+    name: 'deadline-ignored',
+    harm: 'A server that accepts and never answers holds commands for ever.',
+    file: 'dynamodb/sender.ts',
+    find: 'setTimeout(abort, deadline.attemptMs)',
+    replace: 'setTimeout(() => {}, deadline.attemptMs)',
+    caughtBy: [faults('ends every operation at its deadline')],
+  },
+  {
+    name: 'signal-ignored',
+    harm: 'A caller cannot end an operation: the shutdown of its process waits for the whole deadline.',
+    file: 'dynamodb/deadline.ts',
+    find: 'return new Deadline(performance.now() + milliseconds, signal);',
+    replace: 'return new Deadline(performance.now() + milliseconds, signal && undefined);',
+    caughtBy: [
+      outcome('ends by its signal: unknown when a write was under way'),
+      outcome('ends by its signal: aborted'),
+    ],
+  },
+  {
+    name: 'outcome-decided-too-early',
+    harm: 'A commit whose request is still on its way is called not stored; whoever tries again doubles it.',
+    file: 'store/commit-outcome.ts',
+    find: "return expired ? 'not-stored' : 'undecided';",
+    replace: "return lastAttemptAt || expired ? 'not-stored' : 'undecided';",
+    caughtBy: [outcome('that is still under way is undecided')],
+  },
+  {
+    name: 'event-time-not-growing',
+    harm: 'Readers by time meet events of one stream in another order than they were stored.',
+    file: 'store/stored-event.ts',
+    find: 'Math.max(now, head.eventTime + 1)',
+    replace: 'now',
+    caughtBy: [contract('lets times grow where the clock stands still')],
+  },
+
+  // Reading
+  {
+    name: 'page-missing',
+    harm: 'A stream of more than 1 MB loses its end, and aggregates are rebuilt from a part of their events.',
+    file: 'dynamodb/stream-reader.ts',
+    find: '      if (!broken && page.more) continue;\n',
+    replace: '',
+    caughtBy: [contract('reads a stream whose pages end between commits')],
+  },
+  {
+    name: 'empty-answer-is-an-empty-stream',
+    harm: 'An answer without a body makes an aggregate look as if it did not exist.',
+    file: 'dynamodb/sender.ts',
+    find: `        if (Items === undefined || Count !== Items.length) throw new NoAnswerError();
+        return { items: Items, more`,
+    replace: '        return { items: Items ?? [], more',
+    caughtBy: [faults('asks again when the answer is empty')],
+  },
+  {
+    name: 'stale-reads',
+    harm: 'A load misses events that were stored a moment before, and a read tells of a state that has passed.',
+    file: 'dynamodb/query-request.ts',
+    find: `    ScanIndexForward: forward,
+    ConsistentRead: true,`,
+    replace: '    ScanIndexForward: forward,',
+    caughtBy: [faults('is strongly consistent, of whatever it is')],
+  },
+  {
+    name: 'half-commit-shown',
+    harm: 'A load during a commit sees a part of it, and decides on a state that never was.',
+    file: 'dynamodb/stream-reader.ts',
+    find: 'return version < to && commitIndex + 1 < commitSize;',
+    replace: 'return version > to && commitIndex + 1 < commitSize;',
+    caughtBy: [faults('is read again while its last event is not visible yet')],
+  },
+  {
+    name: 'hole-skipped',
+    harm: 'An event that is not visible yet, or was deleted, is left out without a word.',
+    file: 'dynamodb/stream-reader.ts',
+    find: ': event.version !== next;',
+    replace: ': event.version === undefined;',
+    caughtBy: [
+      faults('is read again while an event in the middle is not visible yet'),
+      faults('that has lost version 2 for good is an error'),
+    ],
+  },
+  {
+    name: 'checksum-not-verified',
+    harm: 'A damaged or falsified event is taken for what happened.',
+    file: 'dynamodb/items.ts',
+    find: 'if (checksum !== undefined && checksum !== eventChecksum(item))',
+    replace: 'if (checksum !== undefined && checksum === undefined)',
+    caughtBy: [items('with damaged data are an error that says so')],
+  },
+  {
+    name: 'checksum-of-state-not-verified',
+    harm: 'A damaged snapshot is taken for the state of its aggregate.',
+    file: 'dynamodb/items.ts',
+    find: '  if (item.stateChecksum !== stateChecksum(String(pk), version, snapshotVersion, state)) return undefined;\n',
+    replace: '',
+    caughtBy: [items('with a state whose state was altered load without it')],
+  },
+
+  // Codec and keys
+  {
+    name: 'codec-drops-undefined',
+    harm: 'A field that was undefined is gone when its event is loaded.',
+    file: 'event/encoding.ts',
+    find: `    for (const key of keys) {
+      this.path.push(key);`,
+    replace: `    for (const key of keys) {
+      if ((value as Record<string, unknown>)[key] === undefined) continue;
+      this.path.push(key);`,
+    caughtBy: [codec('undefined in arrays and fields')],
+  },
+  {
+    name: 'codec-loses-negative-zero',
+    harm: 'A number comes back as another one.',
+    file: 'event/encoding.ts',
+    find: "return Object.is(value, -0) ? tagged('-0') : String(value);",
+    replace: 'return String(value);',
+    caughtBy: [codec('negative zero')],
+  },
+  {
+    name: 'codec-takes-data-for-a-tag',
+    harm: 'An event with a field named $ comes back as something else.',
+    file: 'event/encoding.ts',
+    find: `      const text = this.fields(value, this.dataKeys(value));
+      return Object.hasOwn(value, TAG) ? tagged('object', text) : text;`,
+    replace: '      return this.fields(value, this.dataKeys(value));',
+    caughtBy: [codec('an object with a key $')],
+  },
+  {
+    name: 'key-escaping-dropped',
+    harm: 'Two aggregates whose ids hold # share one stream.',
+    file: 'event/stream-id.ts',
+    find: "return part.replace(/[%#]/g, (separator) => (separator === '%' ? '%25' : '%23'));",
+    replace: 'return part;',
+    caughtBy: [contract('keeps look-alikes apart')],
+  },
+  {
+    name: 'payload-in-an-error',
+    harm: 'Personal data of an event ends in logs.',
+    file: 'event/codec.ts',
+    find: "throw new CorruptStreamError('Stored data is not the text that was written: it is not JSON.');",
+    replace: 'throw new CorruptStreamError(`Stored data is not the text that was written: ${text} is not JSON.`);',
+    caughtBy: [codec('never quotes stored text'), items('with no JSON')],
+  },
+  {
+    name: 'refused-value-in-an-error',
+    harm: 'Personal data of an event ends in logs, as DynamoDB quotes values that it refuses.',
+    file: 'dynamodb/sender.ts',
+    find: 'was refused with $',
+    replace: 'was refused with ${(error as Error).message} $',
+    caughtBy: [faults('does not pass on what DynamoDB says of a value')],
+  },
+
+  // Snapshots
+  {
+    name: 'snapshot-at-the-wrong-version',
+    harm: 'Events are applied twice, or not at all, to a state from a snapshot.',
+    file: 'aggregate/units-of-work.ts',
+    find: 'return { version, eventTime, ...stateOf(',
+    replace: 'return { version: version - 1, eventTime, ...stateOf(',
+    caughtBy: [snapshots('are written when so many versions have passed, and loaded from')],
+  },
+  {
+    name: 'snapshot-of-another-shape-used',
+    harm: 'After a deployment that changed fields, aggregates start from a state that the new code misreads.',
+    file: 'aggregate/aggregate-snapshot.ts',
+    find: 'if (snapshot.snapshotVersion !== snapshotVersion) return undefined;',
+    replace: '',
+    caughtBy: [snapshots('are ignored when they are of another snapshotVersion')],
+  },
+  {
+    name: 'older-snapshot-overwrites',
+    harm: 'A slow writer replaces a newer snapshot, so loads read more and more events.',
+    file: 'dynamodb/append-request.ts',
+    find: 'OR #version < :version OR',
+    replace: 'OR #version <> :version OR',
+    caughtBy: [contract('are replaced by newer ones only')],
+  },
+  {
+    name: 'snapshot-ahead-of-the-events',
+    harm: 'A table restored to an earlier moment shows a state whose events are gone.',
+    file: 'dynamodb/stream-reader.ts',
+    find: 'separate && separate.version <= head ? separate : undefined',
+    replace: 'separate',
+    caughtBy: [faults('whose last event is not visible yet does not use a snapshot that is ahead')],
+  },
+
+  // Commands
+  {
+    name: 'unit-of-work-shared',
+    harm: 'Commands that run side by side store, or throw away, the events of each other.',
+    file: 'aggregate/units-of-work.ts',
+    find: 'private readonly running = new AsyncLocalStorage<UnitOfWork | undefined>();',
+    replace: `private readonly running = {
+    unit: undefined as UnitOfWork | undefined,
+    getStore(): UnitOfWork | undefined {
+      return this.unit;
+    },
+    run<T>(unit: UnitOfWork | undefined, work: () => T): T {
+      this.unit = unit;
+      return work();
+    },
+  };`,
+    caughtBy: [commands('never mixes 1,000 interleaved commands'), torture('breaks nothing in one process')],
+  },
+  {
+    name: 'uncommitted-cleared-before-the-commit',
+    harm: 'A save that failed and is tried again stores nothing, and says that all is well.',
+    file: 'aggregate/units-of-work.ts',
+    find: '    // 3. All events are stored together, or none.\n',
+    replace: '    for (const { aggregate } of changed) aggregate.uncommit();\n',
+    caughtBy: [commands('save may be tried again after it failed')],
+  },
+  {
+    name: 'published-before-the-commit',
+    harm: 'Handlers send e-mails for events that are never stored.',
+    file: 'aggregate/units-of-work.ts',
+    find: '    // 3. All events are stored together, or none.\n',
+    replace: `    this.running.run(undefined, () => unit.publish(events.flat()));
+    Object.assign(unit, { publish: () => {} });\n`,
+    caughtBy: [commands('publishes nothing of a commit that failed')],
+  },
+  {
+    name: 'nested-command-not-awaited',
+    harm: 'The events of a nested command that its handler does not wait for are lost.',
+    file: 'aggregate/units-of-work.ts',
+    find: '    await unit.settleNested();\n',
+    replace: '',
+    caughtBy: [commands('belong to the commit even when the handler does not wait for them')],
+  },
+  {
+    name: 'failed-nested-command-stored',
+    harm: 'The events of a nested command that failed are stored with those of its caller.',
+    file: 'aggregate/unit-of-work.ts',
+    find: 'if (this.nestedFailure) throw this.nestedFailure;',
+    replace: '',
+    caughtBy: [commands('keep the whole from being stored when they fail after applying events')],
+  },
+  {
+    name: 'half-applied-aggregate-stored',
+    harm: 'An aggregate whose applier threw is stored with a part of its events.',
+    file: 'aggregate/unit-of-work.ts',
+    find: 'if (halfApplied) throw',
+    replace: 'if (halfApplied && !refusal) throw',
+    caughtBy: [commands('stores nothing when an applier threw and the handler went on')],
+  },
+  {
+    name: 'command-not-copied-for-its-retry',
+    harm: 'A command that lost a race runs again on data that its first run has changed.',
+    file: 'nest/command-unit-of-work.ts',
+    find: 'const pristine = conflictRetries > 0 ? copyInstance(command) : command;',
+    replace: 'const pristine = command;',
+    caughtBy: [commands('runs the command again on fresh aggregates, with a fresh copy of the command')],
+  },
+  {
+    name: 'decided-again-after-an-unknown-outcome',
+    harm: 'A command that may be stored is run again: money moves twice.',
+    file: 'nest/command-unit-of-work.ts',
+    find: 'if (!(error instanceof ConcurrencyError) ||',
+    replace: `const unknown = (error as { code?: string }).code === 'COMMIT_OUTCOME_UNKNOWN';
+        if (!(error instanceof ConcurrencyError || unknown) ||`,
+    caughtBy: [commands('is not run again when its outcome is unknown')],
+  },
+  {
+    name: 'tenants-share-aggregates',
+    harm: 'One tenant reads and changes the data of another.',
+    file: 'aggregate/aggregate-repository.ts',
+    find: '...(tenantId !== undefined && { tenantId }), ',
+    replace: '...(tenantId === null && { tenantId }), ',
+    caughtBy: [commands('keeps the aggregates of tenants apart')],
+  },
+  {
+    name: 'shutdown-does-not-drain',
+    harm: 'A deployment ends commands in the middle, and cuts their events off from their handlers.',
+    file: 'nest/command-unit-of-work.ts',
+    find: 'while (this.running.size > 0) await Promise.allSettled(this.running);',
+    replace: '',
+    caughtBy: [commands('is finished before the application has closed')],
+  },
+];
