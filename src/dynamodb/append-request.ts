@@ -9,6 +9,9 @@ export type AppendRequest =
 /** The place of an event must be free: who finds it taken has lost the race for that version, or meets itself. */
 const PLACE_IS_FREE = 'attribute_not_exists(pk)';
 
+/** DynamoDB counts the conditions in the size of a transaction. */
+export const CONDITION_BYTES = PLACE_IS_FREE.length;
+
 /**
  * @param token lets DynamoDB recognise a repeated transaction for ten minutes; the same bytes, the same token
  */

@@ -1,5 +1,6 @@
 import { crc32 } from 'node:zlib';
 import type { StoredText } from '../event/compression.js';
+import type { SnapshotState } from '../store/snapshot.js';
 
 /** What an event's checksum covers beside its data, in this order; a change of it would make old checksums wrong. */
 const COVERED = [
@@ -31,7 +32,10 @@ export function eventChecksum(item: Attributes): number {
   return crc32(item.eventData as StoredText, crc32(covered));
 }
 
-/** CRC-32 over a state and the place that it belongs to. */
-export function stateChecksum(pk: string, version: number, snapshotVersion: number, state: StoredText): number {
-  return crc32(state, crc32(JSON.stringify([pk, version, snapshotVersion])));
+/** CRC-32 over a state with its place and its time, behind which the next event's time is put. */
+export function stateChecksum(
+  { pk, version, eventTime }: Attributes,
+  { snapshotVersion, state }: SnapshotState,
+): number {
+  return crc32(state, crc32(JSON.stringify([pk, version, eventTime, snapshotVersion])));
 }

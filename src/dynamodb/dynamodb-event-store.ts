@@ -13,7 +13,7 @@ import { versionRange } from '../store/read-range.js';
 import type { Snapshot, StreamSinceSnapshot } from '../store/snapshot.js';
 import { CommitOutcomeUnknownError, ConcurrencyError } from '../store/store-errors.js';
 import { placeEvents, recordedEventFrom, recordInstances, type StoredEvent } from '../store/stored-event.js';
-import { appendRequest, snapshotRequest } from './append-request.js';
+import { appendRequest, CONDITION_BYTES, snapshotRequest } from './append-request.js';
 import { writeCommit, type CommitPlaces } from './commit-protocol.js';
 import { Deadline, Wait } from './deadline.js';
 import { eventItem, itemBytes, snapshotItem, type Item } from './items.js';
@@ -155,10 +155,13 @@ function fittingItems(placed: readonly PlacedAppend[]): [Item, ...Item[]] {
     const item = eventItem(event, key);
     return itemBytes(item) <= COMMIT_LIMITS.eventBytes ? item : eventItem(withoutState(event), key);
   });
-  const total = items.reduce((sum, item) => sum + itemBytes(item), 0);
+  const total = items.reduce((sum, item) => sum + itemBytes(item) + CONDITION_BYTES, 0);
   const fitting =
     total <= COMMIT_LIMITS.commitBytes ? items : all.map(({ event, key }) => eventItem(withoutState(event), key));
-  assertEventSizes(fitting.map((item) => ({ eventType: item.eventType as string, bytes: itemBytes(item) })));
+  assertEventSizes(
+    fitting.map((item) => ({ eventType: item.eventType as string, bytes: itemBytes(item) })),
+    CONDITION_BYTES,
+  );
   return fitting as [Item, ...Item[]];
 }
 

@@ -39,7 +39,7 @@ export function eventItem(event: StoredEvent, pk: string): Item {
     // A hash of the key, as an index key holds 1,024 bytes and the key alone may have 2,048.
     feedPosition: `${eventTime}#${hash.toString('hex', 0, 8)}`,
     ...(metadata.userId !== undefined && { userKey: `${tenantKey(stream.tenantId)}#${metadata.userId}` }),
-    ...(event.state && stateAttributes(pk, event.version, event.state)),
+    ...(event.state && stateAttributes({ pk, version: event.version, eventTime }, event.state)),
   };
   return { ...attributes, checksum: eventChecksum(attributes) };
 }
@@ -78,13 +78,14 @@ export function storedEventFrom(item: Item): StoredEvent {
 }
 
 export function snapshotItem(stream: StreamId, pk: string, snapshot: Snapshot): Item {
+  const eventTime = new Date(snapshot.eventTime).toISOString();
   return {
     pk,
     sk: SNAPSHOT_SORT_KEY,
     ...streamAttributes(stream),
     version: snapshot.version,
-    eventTime: new Date(snapshot.eventTime).toISOString(),
-    ...stateAttributes(pk, snapshot.version, snapshot),
+    eventTime,
+    ...stateAttributes({ pk, version: snapshot.version, eventTime }, snapshot),
   };
 }
 
@@ -99,9 +100,9 @@ export function snapshotFrom(item: Item): Snapshot | undefined {
 
 /** The state in an item; nothing when there is none, or a damaged one. */
 function intactState(item: Item, version: number): SnapshotState | undefined {
-  const { pk, state, snapshotVersion } = item;
+  const { pk, eventTime, state, snapshotVersion } = item;
   if (!isStoredText(state) || typeof snapshotVersion !== 'number') return undefined;
-  if (item.stateChecksum !== stateChecksum(String(pk), version, snapshotVersion, state)) return undefined;
+  if (item.stateChecksum !== stateChecksum({ pk, version, eventTime }, { snapshotVersion, state })) return undefined;
   return { state, snapshotVersion };
 }
 
@@ -124,8 +125,8 @@ function streamAttributes({ tenantId, aggregateType, aggregateId }: StreamId): I
   return { ...(tenantId !== undefined && { tenantId }), aggregateType, aggregateId };
 }
 
-function stateAttributes(pk: string, version: number, { snapshotVersion, state }: SnapshotState): Item {
-  return { snapshotVersion, state, stateChecksum: stateChecksum(pk, version, snapshotVersion, state) };
+function stateAttributes(owner: Item, { snapshotVersion, state }: SnapshotState): Item {
+  return { snapshotVersion, state, stateChecksum: stateChecksum(owner, { snapshotVersion, state }) };
 }
 
 function metadataAttributes(metadata: EventMetadata): Item {

@@ -1,4 +1,4 @@
-import { isDate, isMap, isNativeError, isPromise, isSet, isUint8Array } from 'node:util/types';
+import { types } from 'node:util';
 import { UnserializableEventError } from './event-errors.js';
 import type { ValueType } from './value-type.js';
 
@@ -34,8 +34,18 @@ export class Encoding {
   ) {}
 
   root(fields: object): string {
+    try {
+      return this.rootFields(fields);
+    } catch (error) {
+      if (error instanceof UnserializableEventError) throw error;
+      // A trap of a proxy, or `write` of a value type.
+      return this.refuse('reading it failed', error);
+    }
+  }
+
+  private rootFields(fields: object): string {
     this.ancestors.add(fields);
-    if (isContainer(fields)) this.refuse('its contents are not in its fields, and would be lost');
+    if (hasInnerContents(fields)) this.refuse('its contents are not in its fields, and would be lost');
     // What is attached under hidden symbols is not data; @nestjs/cqrs keeps its AsyncContext there.
     const isData = (key: string | symbol) =>
       typeof key === 'string' || Object.prototype.propertyIsEnumerable.call(fields, key);
@@ -81,7 +91,7 @@ export class Encoding {
   private nested(value: object): string {
     if (this.ancestors.has(value)) return this.refuse('it contains itself');
     if (this.ancestors.size >= MAX_DEPTH) return this.refuse(`it is nested more than ${MAX_DEPTH} levels deep`);
-    if (this.met && !isDate(value)) {
+    if (this.met && !types.isDate(value)) {
       if (this.met.has(value)) return this.refuse('it stands in two places, and would come back as two objects');
       this.met.add(value);
     }
@@ -95,19 +105,17 @@ export class Encoding {
     const prototype = Object.getPrototypeOf(value) as object | null;
     const valueType = prototype && this.valueTypes.get(prototype);
     if (valueType) return tagged(`@${valueType.name}`, this.value(valueType.write(value)));
-    if (Array.isArray(value) && isPrototypeNamed(prototype, 'Array')) return this.array(value);
-    if (isDate(value) && isPrototypeNamed(prototype, 'Date')) return this.date(value);
-    if (isMap(value) && isPrototypeNamed(prototype, 'Map')) return this.map(value);
-    if (isSet(value) && isPrototypeNamed(prototype, 'Set')) return this.set(value);
-    if (isUint8Array(value)) {
-      if (Object.keys(value).length !== value.length)
-        this.refuse('it has properties beside its bytes, which would be lost');
-      if (isPrototypeNamed(prototype, 'Uint8Array')) return tagged('bytes', base64(value));
-      if (Buffer.isBuffer(value)) return tagged('buffer', base64(value));
-    }
-    if (prototype === null) return tagged('null-prototype', this.fields(value, this.dataKeys(value)));
-    if (isRootPrototype(prototype)) {
+    const native = prototype && nativeNameOf(prototype);
+    if (native === 'Array' && Array.isArray(value)) return this.array(value);
+    if (native === 'Date' && types.isDate(value)) return this.date(value);
+    if (native === 'Map' && types.isMap(value)) return this.map(value);
+    if (native === 'Set' && types.isSet(value)) return this.set(value);
+    if (native === 'Uint8Array' && types.isUint8Array(value)) return tagged('bytes', this.bytes(value));
+    if (prototype === Buffer.prototype && types.isUint8Array(value)) return tagged('buffer', this.bytes(value));
+    if (prototype === null || native === 'Object') {
+      if (hasInnerContents(value)) return this.refuse('its contents are not in its fields, and would be lost');
       const text = this.fields(value, this.dataKeys(value));
+      if (prototype === null) return tagged('null-prototype', text);
       return Object.hasOwn(value, TAG) ? tagged('object', text) : text;
     }
     return this.refuse(
@@ -119,12 +127,16 @@ export class Encoding {
     const parts: string[] = [];
     for (const key of keys) {
       this.path.push(key);
-      if (Object.getOwnPropertyDescriptor(value, key)?.get)
-        this.refuse('it is a getter, which would come back as a value');
-      parts.push(`${this.string(key)}:${this.value((value as Record<string, unknown>)[key])}`);
+      parts.push(`${this.string(key)}:${this.property(value, key)}`);
       this.path.pop();
     }
     return `{${parts.join(',')}}`;
+  }
+
+  private property(value: object, key: string | number): string {
+    const { get, set } = Object.getOwnPropertyDescriptor(value, key) ?? {};
+    if (get || set) return this.refuse('it is a getter or a setter, which would come back as a value');
+    return this.value((value as Record<string | number, unknown>)[key]);
   }
 
   private array(array: readonly unknown[]): string {
@@ -135,16 +147,25 @@ export class Encoding {
     const parts: string[] = [];
     for (let index = 0; index < array.length; index++) {
       this.path.push(index);
-      parts.push(Object.hasOwn(array, index) ? this.value(array[index]) : tagged('hole'));
+      parts.push(Object.hasOwn(array, index) ? this.property(array, index) : tagged('hole'));
       this.path.pop();
     }
     return `[${parts.join(',')}]`;
   }
 
   private date(date: Date): string {
-    if (Number.isNaN(date.getTime())) return this.refuse('it is an invalid date');
     this.bare(date);
+    if (Number.isNaN(date.getTime())) return this.refuse('it is an invalid date');
     return tagged('date', `"${date.toISOString()}"`);
+  }
+
+  private bytes(bytes: Uint8Array): string {
+    // Its indexes come first.
+    const last = Reflect.ownKeys(bytes).at(-1);
+    if (last !== undefined && !isIndex(last)) {
+      this.refuse('it has properties beside its bytes, which would be lost');
+    }
+    return base64(bytes);
   }
 
   private map(map: ReadonlyMap<unknown, unknown>): string {
@@ -183,20 +204,29 @@ export class Encoding {
     return keys;
   }
 
-  private refuse(reason: string): never {
-    throw new UnserializableEventError(this.subject, pathText(this.path), reason);
+  private refuse(reason: string, cause?: unknown): never {
+    throw new UnserializableEventError(this.subject, pathText(this.path), reason, { cause });
   }
 }
 
-function isContainer(value: object): boolean {
+/** Whether it holds what no field shows, such as entries, whatever its prototype says. */
+function hasInnerContents(value: object): boolean {
   return (
     Array.isArray(value) ||
-    isMap(value) ||
-    isSet(value) ||
-    isDate(value) ||
-    isUint8Array(value) ||
-    isNativeError(value) ||
-    isPromise(value)
+    types.isMap(value) ||
+    types.isSet(value) ||
+    types.isDate(value) ||
+    ArrayBuffer.isView(value) ||
+    types.isAnyArrayBuffer(value) ||
+    types.isNativeError(value) ||
+    types.isPromise(value) ||
+    types.isBoxedPrimitive(value) ||
+    types.isWeakMap(value) ||
+    types.isWeakSet(value) ||
+    types.isRegExp(value) ||
+    types.isGeneratorObject(value) ||
+    types.isMapIterator(value) ||
+    types.isSetIterator(value)
   );
 }
 
@@ -208,18 +238,31 @@ function base64(bytes: Uint8Array): string {
   return `"${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64')}"`;
 }
 
-function isIndex(key: string): boolean {
-  return String(Number(key) >>> 0) === key;
+/** Of an element: the last one is below 2^32 − 1. */
+function isIndex(key: string | symbol): boolean {
+  if (typeof key === 'symbol') return false;
+  const index = Number(key) >>> 0;
+  return index < 2 ** 32 - 1 && String(index) === key;
 }
 
-/** By name and not by identity, as test runners and vm contexts have a `Date`, `Map` … of their own. */
-function isPrototypeNamed(prototype: object | null, name: string): boolean {
-  return prototype?.constructor?.name === name;
-}
+const nativeNames = new WeakMap<object, string>();
 
-/** `Object.prototype`, of this or of another realm. */
-function isRootPrototype(prototype: object): boolean {
-  return Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype, 'isPrototypeOf');
+/**
+ * The name of a class of the language that a prototype belongs to, of this or of another realm, as test runners and vm
+ * contexts have a `Date`, `Map` … of their own. Empty for the prototype of any other class, however that is named.
+ */
+function nativeNameOf(prototype: object): string {
+  let name = nativeNames.get(prototype);
+  if (name === undefined) {
+    const constructor = Object.hasOwn(prototype, 'constructor') ? (prototype.constructor as unknown) : undefined;
+    const isNative =
+      typeof constructor === 'function' &&
+      constructor.prototype === prototype &&
+      Function.prototype.toString.call(constructor).endsWith('{ [native code] }');
+    name = isNative ? constructor.name : '';
+    nativeNames.set(prototype, name);
+  }
+  return name;
 }
 
 /** A `constructor` that is no class is data, so it is not shown. */

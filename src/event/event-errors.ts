@@ -10,8 +10,9 @@ export class UnserializableEventError extends EventStoreError {
     /** Where the offending value stands, such as `$.lines[3].price`. */
     readonly path: string,
     readonly reason: string,
+    options?: ErrorOptions,
   ) {
-    super(`${subject}: the value at ${path} cannot be stored: ${reason}.`);
+    super(`${subject}: the value at ${path} cannot be stored: ${reason}.`, options);
   }
 }
 
@@ -35,8 +36,9 @@ export class InvalidEventError extends EventStoreError {
     readonly eventType: string,
     /** What is broken: property paths with the names of the rules, such as `amount (isInt)`. */
     readonly violations: readonly string[],
+    options?: ErrorOptions,
   ) {
-    super(`${eventType} is not valid: ${violations.join(', ')}.`);
+    super(`${eventType} is not valid: ${violations.join(', ')}.`, options);
   }
 }
 

@@ -54,7 +54,12 @@ export async function loadEventValidator(): Promise<EventValidator> {
   return (event, eventType) => {
     const rules = rulesOf(classOf(event));
     if (rules.length === 0) return;
-    const errors = validateSync(withNestedInstances(event, rules), OPTIONS);
+    let errors: readonly ValidationError[];
+    try {
+      errors = validateSync(withNestedInstances(event, rules), OPTIONS);
+    } catch (cause) {
+      throw new InvalidEventError(eventType, ['its rules could not be checked, as reading it failed'], { cause });
+    }
     if (errors.length > 0)
       throw new InvalidEventError(
         eventType,

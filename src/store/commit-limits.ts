@@ -16,14 +16,20 @@ export function assertEventCount(events: number): void {
   }
 }
 
-/** @param sizes the events with their sizes in bytes, as stored */
-export function assertEventSizes(sizes: readonly { readonly eventType: string; readonly bytes: number }[]): void {
+/**
+ * @param sizes the events with their sizes in bytes, as stored
+ * @param overhead what each event adds to a commit beside its own size
+ */
+export function assertEventSizes(
+  sizes: readonly { readonly eventType: string; readonly bytes: number }[],
+  overhead = 0,
+): void {
   for (const { eventType, bytes } of sizes) {
     if (bytes > COMMIT_LIMITS.eventBytes) {
       throw new CommitTooLargeError(`The event ${eventType}`, bytes, COMMIT_LIMITS.eventBytes, 'bytes');
     }
   }
-  const total = sizes.reduce((sum, { bytes }) => sum + bytes, 0);
+  const total = sizes.reduce((sum, { bytes }) => sum + bytes + overhead, 0);
   if (total > COMMIT_LIMITS.commitBytes) {
     throw new CommitTooLargeError('The commit', total, COMMIT_LIMITS.commitBytes, 'bytes');
   }

@@ -43,8 +43,12 @@ export function prepareCommit(commit: Commit, registry: EventRegistry): Prepared
   return {
     commitId,
     metadata: checkedMetadata(commit.metadata, appends),
+    // Copies, as the caller may go on with what it handed over while this is under way.
     appends: appends.map((append) => ({
       ...append,
+      stream: { ...append.stream },
+      events: [...append.events],
+      ...(append.loadedHead && { loadedHead: { ...append.loadedHead } }),
       key: streamKey(append.stream),
       encoded: append.events.map((event) => registry.encode(event)),
     })),

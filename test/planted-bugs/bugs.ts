@@ -266,7 +266,7 @@ export const BUGS: readonly PlantedBug[] = [
     name: 'checksum-of-state-not-verified',
     harm: 'A damaged snapshot is taken for the state of its aggregate.',
     file: 'dynamodb/items.ts',
-    find: '  if (item.stateChecksum !== stateChecksum(String(pk), version, snapshotVersion, state)) return undefined;\n',
+    find: '  if (item.stateChecksum !== stateChecksum({ pk, version, eventTime }, { snapshotVersion, state })) return undefined;\n',
     replace: '',
     caughtBy: [items('with a state whose state was altered load without it')],
   },
@@ -295,9 +295,8 @@ export const BUGS: readonly PlantedBug[] = [
     name: 'codec-takes-data-for-a-tag',
     harm: 'An event with a field named $ comes back as something else.',
     file: 'event/encoding.ts',
-    find: `      const text = this.fields(value, this.dataKeys(value));
-      return Object.hasOwn(value, TAG) ? tagged('object', text) : text;`,
-    replace: '      return this.fields(value, this.dataKeys(value));',
+    find: "return Object.hasOwn(value, TAG) ? tagged('object', text) : text;",
+    replace: 'return text;',
     caughtBy: [codec('an object with a key $')],
   },
   {
