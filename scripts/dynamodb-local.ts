@@ -33,6 +33,8 @@ export interface DynamoDbLocal extends DynamoDbEndpoint {
 export interface DynamoDbLocalOptions {
   /** Where the tables are kept; without it they are in memory. */
   readonly dataDirectory?: string;
+  /** The port to listen on; default a free one. */
+  readonly port?: number;
 }
 
 export class JavaMissingError extends Error {
@@ -52,17 +54,18 @@ export async function dynamoDbEndpoint(): Promise<DynamoDbEndpoint> {
   return endpoint ? { endpoint, stop: async () => {} } : startDynamoDbLocal();
 }
 
-/** Starts AWS's DynamoDB Local on a free port. It ends with `stop()`, or with this process, however that ends. */
-export async function startDynamoDbLocal({ dataDirectory }: DynamoDbLocalOptions = {}): Promise<DynamoDbLocal> {
+/** Starts AWS's DynamoDB Local. It ends with `stop()`, or with this process, however that ends. */
+export async function startDynamoDbLocal({ dataDirectory, port }: DynamoDbLocalOptions = {}): Promise<DynamoDbLocal> {
   const java = await findJava();
   if (dataDirectory !== undefined) await mkdir(dataDirectory, { recursive: true });
   const storage = dataDirectory === undefined ? ['-inMemory'] : ['-dbPath', resolvePath(dataDirectory)];
 
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-    const started = await startOnPort(await freePort(), java, storage);
+    const started = await startOnPort(port ?? (await freePort()), java, storage);
     if (started !== undefined) return started;
   }
-  throw new Error(`DynamoDB Local found each of ${MAX_ATTEMPTS} free ports taken by the time it started.`);
+  const wanted = port === undefined ? 'each free port' : `port ${port}`;
+  throw new Error(`DynamoDB Local found ${wanted} taken by the time it started, ${MAX_ATTEMPTS} times.`);
 }
 
 /**

@@ -17,7 +17,7 @@ type Execute = (command: object, context?: AsyncContext) => Promise<unknown>;
 /** Gives every command of the application a unit of work. */
 export class CommandUnitOfWork {
   private readonly running = new Set<Promise<unknown>>();
-  private readonly heldOpen = new WeakSet<EventBus>();
+  private readonly heldOpen = new Map<EventBus, () => void>();
   private options: ReadonlyMap<Class, CommandOptions> = new Map();
 
   constructor(
@@ -48,20 +48,25 @@ export class CommandUnitOfWork {
     }
   }
 
-  /** Waits until no command is running. */
-  async drain(): Promise<void> {
+  /** Waits for the commands that are running now, and not for those that begin meanwhile: there may be no end of them. */
+  async settle(): Promise<void> {
+    await Promise.allSettled(this.running);
+  }
+
+  /** Waits until no command is running, when no more are coming; then the event buses end. */
+  async end(): Promise<void> {
     while (this.running.size > 0) await Promise.allSettled(this.running);
+    for (const endBus of this.heldOpen.values()) endBus();
   }
 
   /**
-   * Nest ends the subscriptions of an event bus when the application closes, in no order with commands still running:
-   * handlers would miss the events of those. So the bus ends after them.
+   * Nest ends the subscriptions of an event bus when the application begins to close, in no order with commands still
+   * running or to come: handlers would miss the events of those. So the bus ends after them.
    */
   private holdOpen(bus: EventBus): void {
     if (this.heldOpen.has(bus)) return;
-    this.heldOpen.add(bus);
-    const end = bus.onModuleDestroy.bind(bus);
-    bus.onModuleDestroy = (() => this.drain().then(end)) as typeof bus.onModuleDestroy;
+    this.heldOpen.set(bus, bus.onModuleDestroy.bind(bus));
+    bus.onModuleDestroy = () => {};
   }
 
   private async watch<T>(execution: Promise<T>): Promise<T> {

@@ -152,12 +152,12 @@ export class EventStoreModule
   }
 
   async onModuleDestroy(): Promise<void> {
-    await this.commands.drain();
+    await this.commands.settle();
   }
 
   async onApplicationShutdown(): Promise<void> {
-    // Requests that Nest's HTTP server was still answering have run commands since.
-    await this.commands.drain();
+    // Nest has closed the HTTP server by now; until then its requests went on to send commands.
+    await this.commands.end();
     await this.snapshots.drain();
     this.connection?.close();
   }

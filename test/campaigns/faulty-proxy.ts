@@ -63,6 +63,8 @@ export interface ProxiedRequest {
 }
 
 export interface FaultyProxy {
+  /** For a client in another process, of a DynamoDB Local: it checks no signatures. */
+  readonly endpoint: string;
   /** Sends the requests of a client through the proxy, with these headers on top. */
   route(client: DynamoDBClient, headers?: Readonly<Record<string, string>>): void;
   /** Requests seen so far. */
@@ -182,6 +184,7 @@ export async function startFaultyProxy(endpoint: string, options: FaultyProxyOpt
   const { port } = server.address() as AddressInfo;
 
   return {
+    endpoint: `http://127.0.0.1:${port}`,
     route: (client, headers = {}) => routeTo(client, port, headers),
     get requests() {
       return requests;

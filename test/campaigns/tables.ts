@@ -7,14 +7,15 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { provisionTables, type TableNames } from '../../src/index.js';
 
-/** A client for the endpoint: DynamoDB Local takes any credentials, AWS those of the environment. */
+/** DynamoDB Local takes any credentials, AWS those of the environment. */
+export function clientConfigFor(endpoint: string): DynamoDBClientConfig {
+  return endpoint.startsWith('http:')
+    ? { endpoint, region: 'eu-central-1', credentials: { accessKeyId: 'local', secretAccessKey: 'local' } }
+    : { endpoint };
+}
+
 export function clientFor(endpoint: string, config: DynamoDBClientConfig = {}): DynamoDBClient {
-  const local = endpoint.startsWith('http:');
-  return new DynamoDBClient({
-    endpoint,
-    ...(local && { region: 'eu-central-1', credentials: { accessKeyId: 'local', secretAccessKey: 'local' } }),
-    ...config,
-  });
+  return new DynamoDBClient({ ...clientConfigFor(endpoint), ...config });
 }
 
 export interface CampaignTables {

@@ -8,7 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { transformSync } from '@swc/core';
-import { startDynamoDbLocal, type DynamoDbLocal } from '../../scripts/dynamodb-local.js';
+import { startDynamoDbLocal, type DynamoDbLocal, type DynamoDbLocalOptions } from '../../scripts/dynamodb-local.js';
 
 const PACKAGE_ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const WITHOUT_JAVA = { PATH: join(PACKAGE_ROOT, 'no-such-directory'), JAVA_HOME: undefined };
@@ -49,6 +49,21 @@ describe('startDynamoDbLocal', () => {
 
     const after = await start({ dataDirectory });
 
+    expect(await tableNames(after)).toEqual(['accounts']);
+    await after.stop();
+  });
+
+  it('starts again on its port with its tables after a kill -9', async () => {
+    const dataDirectory = mkdtempSync(join(tmpdir(), 'dynamodb-local-'));
+    stops.push(() => rmSync(dataDirectory, { recursive: true }));
+    const before = await start({ dataDirectory });
+    await createTable(before, 'accounts');
+    process.kill(before.pid, 'SIGKILL');
+    await before.stop();
+
+    const after = await start({ dataDirectory, port: Number(new URL(before.endpoint).port) });
+
+    expect(after.endpoint).toBe(before.endpoint);
     expect(await tableNames(after)).toEqual(['accounts']);
     await after.stop();
   });
@@ -119,7 +134,7 @@ describe('dynamoDbEndpoint', () => {
   });
 });
 
-async function start(options?: { dataDirectory: string }): Promise<DynamoDbLocal> {
+async function start(options?: DynamoDbLocalOptions): Promise<DynamoDbLocal> {
   const started = await startDynamoDbLocal(options);
   stops.push(() => started.stop());
   return started;
