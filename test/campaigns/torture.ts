@@ -1,110 +1,143 @@
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
-import { NestFactory } from '@nestjs/core';
-import { EventStore, getAggregateRepositoryToken, type AggregateRepository } from '../../src/index.js';
-import { campaign, type Outcome } from './campaign.js';
-import { Random } from './random.js';
+import { ScanCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { campaign, type Stage } from './campaign.js';
+import { inChildProcesses } from './child-processes.js';
 import { clientFor, createTables } from './tables.js';
-import { Account, AccountsModule } from './torture/accounts.js';
-import { readStored } from './torture/stored-commands.js';
-import { outcomeVerdict, verdict } from './torture/verdict.js';
-import { runWriters, type Ending, type WriterOrders, type WriterResult } from './torture/writers.js';
-import type { WriterMessage } from './torture/writer-process.js';
+import { streamOf } from './torture/account.js';
+import { Audit } from './torture/audit.js';
+import { startBank, type Bank } from './torture/bank-application.js';
+import { BookingPlan } from './torture/booking-plan.js';
+import { Ledger } from './torture/ledger.js';
+import { runWriters, type WritersJob, type WritersReport } from './torture/writers.js';
+
+const READERS = 8;
 
 export const torture = campaign({
-  about: 'Many writers on few aggregates: each acknowledged command is stored exactly once, counted one by one.',
-  defaults: { commands: 100_000, processes: 4, writers: 8, accounts: 200, hot: 0.2, faults: 0, conflictRetries: 3 },
+  about: 'Many writers on few accounts in several processes: each command is stored once and whole, or not at all.',
+  defaults: {
+    commands: 100_000,
+    processes: 4,
+    writers: 8,
+    accounts: 500,
+    hot: 0.3,
+    faults: 0,
+    outages: 0.004,
+    deadlineMs: 2_500,
+    conflictRetries: 6,
+  },
 
-  async run(options, { endpoint, seed, progress }): Promise<Outcome> {
-    const { commands, processes } = options;
-    const random = new Random(seed);
+  async run(options, stage) {
+    const { endpoint, seed } = stage;
     const tables = await createTables(endpoint);
-    const endings: Ending[] = [];
-    const started = performance.now();
-    const results = await Promise.all(
-      Array.from({ length: processes }, (_, index) => {
-        const orders: WriterOrders = {
-          ...options,
-          endpoint,
-          tables: tables.names,
-          name: `p${index}`,
-          seed: random.below(2 ** 31),
-          commands: Math.floor((commands + index) / processes),
-        };
-        const tell = (ending: Ending) => {
-          endings.push(ending);
-          progress(endings.length, commands);
-        };
-        return processes === 1 ? runWriters(orders, tell) : inProcess(orders, tell);
-      }),
-    );
-    const seconds = (performance.now() - started) / 1000;
-
     const client = clientFor(endpoint);
-    const root = AccountsModule.on({ client, tables: tables.names });
-    const application = await NestFactory.createApplicationContext(root, { logger: false, abortOnError: false });
-    const store = application.get(EventStore, { strict: false });
-    const repository = application.get<AggregateRepository<Account>>(getAggregateRepositoryToken(Account), {
-      strict: false,
-    });
-    const ids = Array.from({ length: options.accounts }, (_, index) => `account-${index}`);
-    const stored = await readStored(store, repository, ids);
+    try {
+      const plan = new BookingPlan({ ...options, seed });
+      const ledger = new Ledger(plan.size);
+      const jobs = Array.from({ length: options.processes }, (_, process) => {
+        return { ...options, endpoint, seed, process, tables: tables.names };
+      });
+      const started = performance.now();
+      const written = await write(jobs, ledger, stage);
+      const seconds = (performance.now() - started) / 1000;
 
-    const violations = [...stored.violations];
-    const counts = { acknowledged: 0, refused: 0, unknown: 0, untyped: 0 };
-    let unknownButStored = 0;
-    const known = new Set<string>();
-    for (const ending of endings) {
-      const { key, said, commit } = ending;
-      counts[said]++;
-      if (known.has(key)) violations.push(`${key} ended twice`);
-      known.add(key);
-      const found = stored.commands.get(key);
-      const violation = verdict(ending, found);
-      if (violation) violations.push(violation);
-      if (!commit) continue;
-      if (found) unknownButStored++;
-      const disagreement = outcomeVerdict(key, await store.outcomeOf(commit), found !== undefined);
-      if (disagreement) violations.push(disagreement);
+      const bank = await startBank({ client, tables: tables.names, deadlineMs: 60_000, conflictRetries: 0 });
+      const audit = new Audit(plan, ledger);
+      try {
+        const streams = await readAll(bank, plan, audit, stage);
+        for (const [number, { reference }] of ledger.unknown) {
+          audit.settled(number, await bank.eventStore.outcomeOf(reference));
+        }
+        audit.commands();
+        const inTable = await countEvents(client, tables.names.events);
+        if (inTable !== audit.events) {
+          audit.violations.push(`The table holds ${inTable} events, and the streams show ${audit.events}.`);
+        }
+        return {
+          violations: [...ledger.violations, ...audit.violations],
+          figures: {
+            commands: plan.size,
+            acknowledged: ledger.count('acknowledged'),
+            refused: ledger.count('refused'),
+            ...Object.fromEntries([...ledger.refusals].map(([name, count]) => [`of these ${name}`, count])),
+            unknown: ledger.count('unknown'),
+            'conflicts retried': written.conflictsRetried,
+            events: audit.events,
+            streams,
+            requests: written.requests,
+            'faults injected': written.faultsInjected,
+            'commands/s': Math.round(plan.size / seconds),
+          },
+        };
+      } finally {
+        await bank.close();
+      }
+    } finally {
+      client.destroy();
+      await tables.drop();
     }
-    if (endings.length !== commands) violations.push(`${endings.length} of ${commands} commands ended`);
-    for (const key of stored.commands.keys()) if (!known.has(key)) violations.push(`${key} came from nowhere`);
-
-    await application.close();
-    client.destroy();
-    await tables.drop();
-    return {
-      violations,
-      figures: {
-        commands: endings.length,
-        processes,
-        ...counts,
-        'unknown but stored': unknownButStored,
-        events: stored.events,
-        streams: stored.streams,
-        faults: results.reduce((sum, { faults }) => sum + faults, 0),
-        'commands per second': Math.round(endings.length / seconds),
-      },
-    };
   },
 });
 
-/** Writers in a process of their own. The program is the compiled one, as a process cannot run TypeScript. */
-async function inProcess(orders: WriterOrders, tell: (ending: Ending) => void): Promise<WriterResult> {
-  const here = fileURLToPath(import.meta.url);
-  const program = here.endsWith('.ts')
-    ? here.replace(/test\/campaigns\/torture\.ts$/, '.build/test/campaigns/torture/writer-process.js')
-    : here.replace(/torture\.js$/, 'torture/writer-process.js');
-  const child = fork(program, { execArgv: ['--no-warnings'] });
-  const ended = once(child, 'exit');
-  let result: WriterResult | undefined;
-  child.on('message', (message: WriterMessage) => {
-    if ('result' in message) ({ result } = message);
-    else for (const ending of message.endings) tell(ending);
-  });
-  child.send(orders);
-  await ended;
-  if (!result) throw new Error(`The process of writers ${orders.name} ended early.`);
-  return result;
+interface Written {
+  conflictsRetried: number;
+  requests: number;
+  faultsInjected: number;
+}
+
+async function write(jobs: readonly WritersJob[], ledger: Ledger, { progress }: Stage): Promise<Written> {
+  const written: Written = { conflictsRetried: 0, requests: 0, faultsInjected: 0 };
+  let done = 0;
+  const enter = ({ ended, conflictsRetried, requests, faultsInjected }: WritersReport) => {
+    for (const booking of ended) ledger.enter(booking);
+    written.conflictsRetried += conflictsRetried;
+    written.requests += requests;
+    written.faultsInjected += faultsInjected;
+    done += ended.length;
+    progress(done, jobs[0]!.commands, 'commands');
+  };
+  if (jobs.length === 1) await runWriters(jobs[0]!, enter);
+  else await inChildProcesses('torture/writer-process.js', jobs, enter);
+  return written;
+}
+
+/** Reads every account that a command may have touched; how many of them there are. */
+async function readAll(bank: Bank, plan: BookingPlan, audit: Audit, { progress }: Stage): Promise<number> {
+  const touched = new Set<number>();
+  for (let number = 0; number < plan.size; number++) {
+    for (const { account } of plan.booking(number).entries) touched.add(account);
+  }
+  let read = 0;
+  let streams = 0;
+  const accounts = touched.values();
+  const reader = async () => {
+    for (const account of accounts) {
+      const events = await audit.account(account, bank.eventStore.read(streamOf(account)));
+      progress(++read, touched.size, 'accounts read');
+      if (events.version === 0) continue;
+      streams++;
+      const { state, version } = await bank.load(account);
+      audit.loaded(account, events, { state, version });
+    }
+  };
+  await Promise.all(Array.from({ length: READERS }, reader));
+  return streams;
+}
+
+/** All events in the table, so that none can hide in a stream that nobody asks for. */
+async function countEvents(client: DynamoDBClient, TableName: string): Promise<number> {
+  let count = 0;
+  let last: Record<string, never> | undefined;
+  do {
+    const page = await client.send(
+      new ScanCommand({
+        TableName,
+        Select: 'COUNT',
+        FilterExpression: 'attribute_exists(eventId)',
+        ConsistentRead: true,
+        ...(last && { ExclusiveStartKey: last }),
+      }),
+    );
+    count += page.Count!;
+    last = page.LastEvaluatedKey as typeof last;
+  } while (last);
+  return count;
 }

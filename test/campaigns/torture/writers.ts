@@ -1,107 +1,119 @@
-import { NestFactory } from '@nestjs/core';
-import { CommandBus } from '@nestjs/cqrs';
 import {
   CommitOutcomeUnknownError,
   ConcurrencyError,
   EventStoreUnavailableError,
-  type CommitReference,
+  type EventStore,
   type TableNames,
 } from '../../../src/index.js';
-import { FAULTS, startFaultyProxy, type Fault } from '../faulty-proxy.js';
+import { startFaultyProxy } from '../faulty-proxy.js';
+import { NetworkWeather } from '../network-weather.js';
 import { Random } from '../random.js';
 import { clientFor } from '../tables.js';
-import { AccountsModule, Book, InsufficientFundsError, type Bookings } from './accounts.js';
-import { chooseBookings } from './command-choice.js';
+import { NotEnoughMoney } from './account.js';
+import { Book, startBank, type Bank } from './bank-application.js';
+import { BookingPlan, type Booking, type BookingPlanOptions } from './booking-plan.js';
+import type { EndedBooking, UnknownCommit } from './ended-booking.js';
 
-/** What writers are told to do. Plain data, as they may be in another process. */
-export interface WriterOrders {
+/** The part of a run that one process does: each `processes`-th command from `process` on. */
+export interface WritersJob extends BookingPlanOptions {
   readonly endpoint: string;
   readonly tables: TableNames;
-  /** Begins each of their keys. */
-  readonly name: string;
-  readonly seed: number;
-  readonly commands: number;
+  readonly process: number;
+  readonly processes: number;
+  /** How many commands are under way at a time. */
   readonly writers: number;
-  readonly accounts: number;
-  readonly hot: number;
-  /** The share of requests that meet a fault. */
   readonly faults: number;
+  readonly outages: number;
+  readonly deadlineMs: number;
   readonly conflictRetries: number;
 }
 
-/** How a command ended, as its sender was told. */
-export interface Ending {
-  readonly key: string;
-  readonly bookings: Bookings;
-  readonly said: 'acknowledged' | 'refused' | 'unknown' | 'untyped';
-  /** Name of the error. */
-  readonly error?: string;
-  /** What `outcomeOf` takes, for an unknown outcome. */
-  readonly commit?: CommitReference;
-}
-
-export interface WriterResult {
+export interface WritersReport {
+  readonly ended: readonly EndedBooking[];
+  /** Since the last report. */
+  readonly conflictsRetried: number;
   readonly requests: number;
-  readonly faults: number;
+  readonly faultsInjected: number;
 }
 
-const DEADLINE_MS = 2_500;
-const LATE_MS = 150;
-const FEW: readonly Fault[] = ['hang-before', 'hang-after'];
-const OFTEN = FAULTS.filter((fault) => !FEW.includes(fault) && fault !== 'access-denied');
-const SHARE_OF_HANGS = 0.02;
+const COMMANDS_A_REPORT = 50;
 
-/** Sends commands through a Nest application of its own, each writer one after the other. */
-export async function runWriters(orders: WriterOrders, tell: (ending: Ending) => void): Promise<WriterResult> {
-  const random = new Random(orders.seed);
-  const client = clientFor(orders.endpoint);
-  let faults = 0;
-  const proxy = await startFaultyProxy(orders.endpoint, {
-    lateMs: LATE_MS,
-    choose: () => {
-      if (!random.chance(orders.faults)) return undefined;
-      faults++;
-      return random.pick(random.chance(SHARE_OF_HANGS) ? FEW : OFTEN);
-    },
+/** Longer than what a first attempt of the store waits: a late request meets its own repetition. */
+const LATE_SHARE_OF_DEADLINE = 0.55;
+
+/** Writers that each send one command after the other, through a Nest application behind a faulty network. */
+export async function runWriters(job: WritersJob, send: (report: WritersReport) => void): Promise<void> {
+  const { endpoint, tables, seed, deadlineMs, conflictRetries, faults, outages } = job;
+  const plan = new BookingPlan(job);
+  const client = clientFor(endpoint);
+  const weather = new NetworkWeather(new Random(seed + job.process), { faults, outages, outageMs: deadlineMs * 1.5 });
+  const proxy = await startFaultyProxy(endpoint, {
+    choose: () => weather.choose(),
+    lateMs: deadlineMs * LATE_SHARE_OF_DEADLINE,
   });
-  if (orders.faults > 0) proxy.route(client);
-  const { tables, conflictRetries } = orders;
-  const root = AccountsModule.on({ client, tables, conflictRetries, deadlineMs: DEADLINE_MS });
-  const application = await NestFactory.createApplicationContext(root, { logger: false, abortOnError: false });
-  const bus = application.get(CommandBus, { strict: false });
-  let sent = 0;
+  const bank = await startBank({ client, tables, deadlineMs, conflictRetries });
+  proxy.route(client);
 
-  const writer = async (choices: Random) => {
-    while (sent < orders.commands) {
-      const key = `${orders.name}-${sent++}`;
-      const bookings = chooseBookings(choices, orders);
-      try {
-        await bus.execute(new Book(key, bookings));
-        tell({ key, bookings, said: 'acknowledged' });
-      } catch (error) {
-        tell({ key, bookings, ...endingBy(error) });
-      }
+  let ended: EndedBooking[] = [];
+  let reported = { runs: 0, requests: 0, faultsInjected: 0 };
+  const report = () => {
+    const now = { runs: bank.runs, requests: proxy.requests, faultsInjected: weather.injected };
+    send({
+      ended,
+      conflictsRetried: now.runs - reported.runs - ended.length,
+      requests: now.requests - reported.requests,
+      faultsInjected: now.faultsInjected - reported.faultsInjected,
+    });
+    reported = now;
+    ended = [];
+  };
+
+  let next = job.process;
+  const write = async () => {
+    while (next < plan.size) {
+      const booking = plan.booking(next);
+      next += job.processes;
+      const end = await endOf(booking, bank);
+      ended.push(end);
+      if (ended.length >= COMMANDS_A_REPORT) report();
     }
   };
-  await Promise.all(Array.from({ length: orders.writers }, () => writer(random.fork())));
-  await application.close();
-  client.destroy();
-  const { requests } = proxy;
-  // Requests that a fault has delayed arrive before anything is counted.
-  await proxy.settled();
-  await proxy.close();
-  return { requests, faults };
+  try {
+    await Promise.all(Array.from({ length: job.writers }, write));
+  } finally {
+    await bank.close();
+    client.destroy();
+    await proxy.settled();
+    await proxy.close();
+  }
+  report();
 }
 
-function endingBy(error: unknown): Pick<Ending, 'said' | 'error' | 'commit'> {
-  const { name } = error as Error;
-  if (error instanceof CommitOutcomeUnknownError) {
-    const { commitId, appends, lastAttemptAt } = error;
-    return { said: 'unknown', error: name, commit: { commitId, appends, lastAttemptAt } };
+async function endOf(booking: Booking, { commands, eventStore }: Bank): Promise<EndedBooking> {
+  const { number } = booking;
+  try {
+    await commands.execute(new Book(booking));
+    return { number, outcome: 'acknowledged' };
+  } catch (error) {
+    if (saysNothingWasWritten(error)) return { number, outcome: 'refused', reason: error.name };
+    if (error instanceof CommitOutcomeUnknownError) {
+      return { number, outcome: 'unknown', unknown: await unknownCommit(error, eventStore) };
+    }
+    return { number, outcome: 'untyped', error: String(error) };
   }
-  const saysNotWritten =
-    error instanceof ConcurrencyError ||
-    error instanceof EventStoreUnavailableError ||
-    error instanceof InsufficientFundsError;
-  return { said: saysNotWritten ? 'refused' : 'untyped', error: name };
+}
+
+function saysNothingWasWritten(error: unknown): error is Error {
+  return (
+    error instanceof ConcurrencyError || error instanceof EventStoreUnavailableError || error instanceof NotEnoughMoney
+  );
+}
+
+async function unknownCommit(error: CommitOutcomeUnknownError, eventStore: EventStore): Promise<UnknownCommit> {
+  const { commitId, appends, lastAttemptAt } = error;
+  const askedAtOnce = await eventStore.outcomeOf(error).catch((unread: unknown) => {
+    if (unread instanceof EventStoreUnavailableError) return undefined;
+    throw unread;
+  });
+  return { reference: { commitId, appends, lastAttemptAt }, askedAtOnce };
 }
