@@ -7,7 +7,7 @@ import {
   type ServerResponse,
 } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 
@@ -110,8 +110,7 @@ export async function startFaultyProxy(endpoint: string, options: FaultyProxyOpt
     switch (fault) {
       case 'reset-before':
       case 'reset-after':
-        request.socket.resetAndDestroy();
-        return;
+        return reset(request.socket);
       case 'error-500-before':
       case 'error-500-after':
         return fail(response, 500, 'InternalServerError');
@@ -232,6 +231,12 @@ async function forwarded(
     headers: kept as Record<string, string>,
     body: await bodyOf(response),
   };
+}
+
+/** A socket that the client has left is closing already; a reset of it would leave its handle open for ever. */
+function reset(socket: Socket): void {
+  if (socket.writableEnded) socket.destroy();
+  else socket.resetAndDestroy();
 }
 
 function pass(response: ServerResponse, { status, headers, body }: Answer): void {

@@ -14,6 +14,7 @@ import type { Campaign, CampaignOptions } from './campaign.js';
 const CAMPAIGNS: Readonly<Record<string, () => Promise<Campaign>>> = {
   torture: async () => (await import('./torture.js')).torture,
   'fault-matrix': async () => (await import('./fault-matrix.js')).faultMatrix,
+  'crash-torture': async () => (await import('./crash-torture.js')).crashTorture,
   'model-check': async () => (await import('./model-check.js')).modelCheck,
   fuzz: async () => (await import('./fuzz.js')).fuzz,
   'history-check': async () => (await import('./history-check.js')).historyCheck,
