@@ -24,7 +24,6 @@ export class TableError extends EventStoreError {
 /**
  * Checks at start-up that both tables are there as they must be.
  *
- * @param deadlineMs the time for all of it
  * @param onUnchecked told when the role of this process may not describe a table, which is no fault
  * @throws TableError naming the table, what is wrong and the command that creates it
  */
@@ -32,11 +31,9 @@ export async function checkTables(
   client: DynamoDBClient,
   tables: TableNames,
   onUnchecked: (tableName: string) => void,
-  deadlineMs?: number,
 ): Promise<void> {
-  const { abortSignal } = inTime(deadlineMs);
   for (const table of tableDefinitions(tables)) {
-    const description = await describe(client, table.tableName, onUnchecked, abortSignal);
+    const description = await describe(client, table.tableName, onUnchecked);
     if (description === 'unchecked') continue;
     if (!description) throw new TableError(table.tableName, ['it does not exist'], createHint(tables));
     const faults = tableFaults(table, description);
@@ -44,12 +41,15 @@ export async function checkTables(
   }
 }
 
-/** The time for one request about a table, retries of the SDK included. */
+/**
+ * The time for one request about a table, retries of the SDK included. It is not `deadlineMs`, as the first request of a
+ * process also waits for credentials and a connection.
+ */
 const TABLE_REQUEST_MS = 10_000;
 
 /** Ends a request about a table that nobody answers, as the SDK would wait for ever. */
-export function inTime(milliseconds = TABLE_REQUEST_MS): { readonly abortSignal: AbortSignal } {
-  return { abortSignal: AbortSignal.timeout(milliseconds) };
+export function inTime(): { readonly abortSignal: AbortSignal } {
+  return { abortSignal: AbortSignal.timeout(TABLE_REQUEST_MS) };
 }
 
 /** What is wrong with an existing table, in words. */
@@ -82,10 +82,9 @@ async function describe(
   client: DynamoDBClient,
   tableName: string,
   onUnchecked: (tableName: string) => void,
-  abortSignal: AbortSignal,
 ): Promise<TableDescription | 'unchecked' | undefined> {
   try {
-    return (await client.send(new DescribeTableCommand({ TableName: tableName }), { abortSignal })).Table;
+    return (await client.send(new DescribeTableCommand({ TableName: tableName }), inTime())).Table;
   } catch (error) {
     if (failureName(error) === 'ResourceNotFoundException') return undefined;
     if (failureName(error) !== 'AccessDeniedException') throw tableUnreachable(tableName, error);

@@ -12,7 +12,7 @@ export const TAG = '$';
 const MAX_DEPTH = 500;
 
 /** Guards against data that repeats itself at every level, and so is small in memory and endless as text. */
-const MAX_VALUES = 5_000_000;
+const MAX_VALUES = 1_000_000;
 
 const MAX_CHARACTERS = 64 * 1024 * 1024;
 

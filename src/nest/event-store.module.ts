@@ -165,12 +165,12 @@ export class EventStoreModule
   private async openTables(): Promise<void> {
     if (!this.connection) return;
     const { client } = this.connection;
-    const { tables, provision, deadlineMs } = this.settings;
+    const { tables, provision } = this.settings;
     const logger = new Logger('EventStore');
     if (provision) return provisionTables(client, tables, (step) => logger.log(step));
     const onUnchecked = (tableName: string) =>
       logger.warn(`Table "${tableName}" is not checked, as this role lacks dynamodb:DescribeTable on it.`);
-    await checkTables(client, tables, onUnchecked, deadlineMs);
+    await checkTables(client, tables, onUnchecked);
   }
 }
 

@@ -166,14 +166,14 @@ describe('tables', () => {
     }
   });
 
-  it('that nobody answers about stop the start at its deadline', async () => {
+  it('that nobody answers about stop the start after 10 s', async () => {
     const silent = createServer(() => {});
     await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
     const endpoint = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`;
     const started = performance.now();
-    const attempt = boot({ clientConfig: { ...clientConfig(), endpoint }, tables: newTableNames(), deadlineMs: 300 });
+    const attempt = boot({ clientConfig: { ...clientConfig(), endpoint }, tables: newTableNames() });
     await expect(attempt).rejects.toThrow(TableError);
-    expect(performance.now() - started).toBeLessThan(1000);
+    expect(performance.now() - started).toBeLessThan(12_000);
     silent.closeAllConnections();
     silent.close();
   });
