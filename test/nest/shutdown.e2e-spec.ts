@@ -115,6 +115,19 @@ describe('a closed application', () => {
     await Promise.all(executions);
   });
 
+  it('has stored the commands that began while it closed, and run their event handlers', async () => {
+    const { app } = await listen({ tables, clientConfig: clientConfig() });
+    const commands = app.get(CommandBus, { strict: false });
+    const handler = app.get(CountedHandler, { strict: false });
+    const beforeApplicationShutdown = () => void commands.execute(new Count('begun-late')).catch(() => {});
+    Object.assign(handler, { beforeApplicationShutdown });
+
+    await app.close();
+
+    expect(await countedBy('begun-late')).toBe(2);
+    expect(handler.handled).toEqual(['begun-late', 'begun-late']);
+  });
+
   it('has stored what its last requests sent, before it closed its client', async () => {
     const { app, url } = await listen({ tables, clientConfig: clientConfig() });
     const order = orderOfWork(app);

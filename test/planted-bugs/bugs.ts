@@ -6,6 +6,7 @@ const outcome = (test: string): Catcher => ({ file: 'test/dynamodb/outcome.int-s
 const items = (test: string): Catcher => ({ file: 'test/dynamodb/items.int-spec.ts', test });
 const requests = (test: string): Catcher => ({ file: 'test/nest/requests.e2e-spec.ts', test });
 const commands = (test: string): Catcher => ({ file: 'test/nest/unit-of-work.e2e-spec.ts', test });
+const stopping = (test: string): Catcher => ({ file: 'test/nest/shutdown.e2e-spec.ts', test });
 const snapshots = (test: string): Catcher => ({ file: 'test/nest/snapshots.e2e-spec.ts', test });
 const torture = (test: string): Catcher => ({ file: 'test/campaigns/torture.int-spec.ts', test });
 const codec = (test: string): Catcher => ({ file: 'test/event/codec.spec.ts', test });
@@ -445,6 +446,6 @@ export const BUGS: readonly PlantedBug[] = [
     file: 'nest/command-unit-of-work.ts',
     find: 'while (this.running.size > 0) await Promise.allSettled(this.running);',
     replace: '',
-    caughtBy: [commands('is finished before the application has closed')],
+    caughtBy: [stopping('has stored the commands that began while it closed')],
   },
 ];
