@@ -468,7 +468,7 @@ describe.each<Storage>(['memory', 'dynamodb'])('the unit of work of a command (%
       const versions = (await collect(store().read(stream('hot')))).map(({ version }) => version);
       expect(versions).toEqual(Array.from({ length: 401 }, (_, index) => index + 1));
       expect(await balance('hot')).toBe(400);
-    }, 60_000);
+    }, 180_000);
   });
 
   describe('after the commit', () => {

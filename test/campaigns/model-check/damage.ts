@@ -25,9 +25,10 @@ export const DAMAGES = {
   'a shape that is text': (item: Item) => ({ ...item, snapshotVersion: '1' }),
   'no state': (item: Item) => without('state', item),
   'a state that is a list': (item: Item) => ({ ...item, state: [{ state: 1 }] }),
-  'an earlier version': (item: Item) => (isSnapshot(item) ? { ...item, version: Number(item.version) - 1 } : item),
-  'a later version': (item: Item) => (isSnapshot(item) ? { ...item, version: Number(item.version) + 1 } : item),
-  'a version far ahead': (item: Item) => (isSnapshot(item) ? { ...item, version: Number(item.version) + 1000 } : item),
+  'an earlier version': (item: Item) => (isSnapshot(item) ? { ...item, version: Number(item.version ?? 0) - 1 } : item),
+  'a later version': (item: Item) => (isSnapshot(item) ? { ...item, version: Number(item.version ?? 0) + 1 } : item),
+  'a version far ahead': (item: Item) =>
+    isSnapshot(item) ? { ...item, version: Number(item.version ?? 0) + 1000 } : item,
   'a version that is text': (item: Item) => (isSnapshot(item) ? { ...item, version: '1' } : item),
   'no version': (item: Item) => (isSnapshot(item) ? without('version', item) : item),
   'a time that is none': (item: Item) => (isSnapshot(item) ? { ...item, eventTime: 'yesterday' } : item),
