@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ReadRange } from '../store/event-store.js';
-import { OperationAbortedError } from '../store/store-errors.js';
+import { throwIfAborted } from '../store/operation-signal.js';
 
 /** Less is no use: the attempt would be cut off in the middle, and leave its outcome unknown for nothing. */
 const SHORTEST_ATTEMPT_MS = 50;
@@ -36,7 +36,7 @@ export class Deadline {
 
   /** @throws OperationAbortedError */
   throwIfAborted(): void {
-    if (this.isAborted) throw new OperationAbortedError(this.signal!.reason);
+    throwIfAborted(this.signal);
   }
 
   /** Waits a random time below a ceiling that doubles with each attempt: "full jitter" (AWS Builders' Library). */

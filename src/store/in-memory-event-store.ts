@@ -7,10 +7,11 @@ import { outcomeOf, type CommitOutcome } from './commit-outcome.js';
 import { assertEventSizes } from './commit-limits.js';
 import { EventStore, type OperationOptions, type ReadRange } from './event-store.js';
 import { ANY_VERSION } from './expected-version.js';
+import { throwIfAborted } from './operation-signal.js';
 import { prepareCommit } from './prepare-commit.js';
 import { versionRange } from './read-range.js';
 import type { Snapshot, StreamSinceSnapshot } from './snapshot.js';
-import { ConcurrencyError, OperationAbortedError } from './store-errors.js';
+import { ConcurrencyError } from './store-errors.js';
 import { placeEvents, recordedEventFrom, recordInstances, type StoredEvent } from './stored-event.js';
 
 /**
@@ -101,8 +102,4 @@ export class InMemoryEventStore extends EventStore {
     const last = this.streams.get(key)?.at(-1);
     return { version: last?.version ?? 0, eventTime: last?.eventTime ?? 0 };
   }
-}
-
-function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) throw new OperationAbortedError(signal.reason);
 }

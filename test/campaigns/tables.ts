@@ -3,10 +3,9 @@ import {
   CreateTableCommand,
   DeleteTableCommand,
   DynamoDBClient,
-  UpdateTableCommand,
   type DynamoDBClientConfig,
 } from '@aws-sdk/client-dynamodb';
-import { createTableInput, eventsTable } from '../../src/dynamodb/table.js';
+import { createTableInput, tableDefinitions, type TableDefinition } from '../../src/dynamodb/table.js';
 import { provisionTables, type TableNames } from '../../src/index.js';
 
 /** DynamoDB Local takes any credentials, AWS those of the environment. */
@@ -26,10 +25,13 @@ export interface CampaignTables {
   drop(): Promise<void>;
 }
 
-/** DynamoDB Local gets slow with each record of a stream, which no campaign reads. */
-async function createWithoutStream(client: DynamoDBClient, tableName: string): Promise<void> {
-  const { StreamSpecification: _, ...input } = createTableInput(eventsTable(tableName));
-  await client.send(new CreateTableCommand(input));
+/**
+ * Without a stream, which no campaign reads, and whose records make DynamoDB Local slow; without protection, as AWS would
+ * not delete a table at once whose protection was just taken away.
+ */
+async function createFleeting(client: DynamoDBClient, table: TableDefinition): Promise<void> {
+  const { StreamSpecification: _, ...input } = createTableInput(table);
+  await client.send(new CreateTableCommand({ ...input, DeletionProtectionEnabled: false }));
 }
 
 /** New tables, for one campaign. */
@@ -37,13 +39,12 @@ export async function createTables(endpoint: string): Promise<CampaignTables> {
   const id = randomUUID();
   const names = { events: `campaign-events-${id}`, bookkeeping: `campaign-bookkeeping-${id}` };
   const client = clientFor(endpoint);
-  await createWithoutStream(client, names.events);
+  for (const table of tableDefinitions(names)) await createFleeting(client, table);
   await provisionTables(client, names);
   return {
     names,
     drop: async () => {
       for (const TableName of Object.values(names)) {
-        await client.send(new UpdateTableCommand({ TableName, DeletionProtectionEnabled: false }));
         await client.send(new DeleteTableCommand({ TableName }));
       }
       client.destroy();
