@@ -1,6 +1,7 @@
 // Events
 export type { Class } from './event/class-type.js';
 export type { ValueType } from './event/value-type.js';
+export { CommandContext, type CommandContextValues } from './event/command-context.js';
 export {
   CorruptStreamError,
   EventRegistrationError,
@@ -14,7 +15,7 @@ export { EventRegistry } from './event/event-registry.js';
 export { EventStoreError, type EventStoreErrorCode } from './event/event-store-error.js';
 export { EventType, type EventTypeOptions, type Upcast } from './event/event-type.js';
 export { On } from './event/on.js';
-export { recordedEventOf, type RecordedEvent } from './event/recorded-event.js';
+export { recordedEventOf, type RecordedEvent, type RecordedVersion } from './event/recorded-event.js';
 export type { StreamId } from './event/stream-id.js';
 
 // Aggregates
@@ -29,7 +30,6 @@ export {
 } from './aggregate/aggregate-errors.js';
 export { AggregateRepository, type PastMoment } from './aggregate/aggregate-repository.js';
 export { AggregateRoot, type Snapshotting } from './aggregate/aggregate-root.js';
-export { CommandContext, type CommandContextValues } from './aggregate/command-context.js';
 
 // Stores
 export type {
@@ -51,6 +51,7 @@ export {
   ConcurrencyError,
   EventStoreUnavailableError,
   InvalidCommitError,
+  MissingTenantError,
   OperationAbortedError,
 } from './store/store-errors.js';
 

@@ -1,7 +1,7 @@
 import type { Class } from '../event/class-type.js';
 import type { EventRegistry } from '../event/event-registry.js';
 import { CorruptStreamError } from '../event/event-errors.js';
-import type { RecordedEvent } from '../event/recorded-event.js';
+import type { RecordedEvent, RecordedVersion } from '../event/recorded-event.js';
 import { streamKey, streamName, type StreamId } from '../event/stream-id.js';
 import type { EventStore, ReadRange } from '../store/event-store.js';
 import { takesSnapshots, type AggregateDefinition } from './aggregate-definition.js';
@@ -9,7 +9,7 @@ import { AggregateNotFoundError, UnitOfWorkClosedError } from './aggregate-error
 import { lifecycleOf } from './aggregate-lifecycle.js';
 import type { AggregateRoot } from './aggregate-root.js';
 import { restore, tailOf } from './aggregate-snapshot.js';
-import { CommandContext } from './command-context.js';
+import { CommandContext } from '../event/command-context.js';
 import { UnitOfWork, type PublishEvents, type TrackedAggregate } from './unit-of-work.js';
 import type { UnitsOfWork } from './units-of-work.js';
 
@@ -121,9 +121,9 @@ export class AggregateRepository<T extends AggregateRoot> {
     if ('time' in moment && Number.isNaN(moment.time.getTime())) throw new RangeError('loadAt needs a valid time.');
     const aggregate = new this.aggregateClass(id);
     const until = 'version' in moment ? { toVersion: moment.version } : {};
-    for await (const recorded of this.store.read(stream, until)) {
+    for await (const recorded of this.store.readVersions(stream, until)) {
       if ('time' in moment && recorded.eventTime > moment.time) break;
-      replay(aggregate, recorded);
+      replay(aggregate, stream, recorded);
     }
     if (aggregate.version === 0) throw new AggregateNotFoundError(stream);
     lifecycleOf(aggregate).refusal = 'it shows the past and is read only';
@@ -138,14 +138,14 @@ export class AggregateRepository<T extends AggregateRoot> {
   private async rebuild(stream: StreamId): Promise<T | undefined> {
     const { restored, events } = await this.start(stream);
     const aggregate = restored ?? new this.aggregateClass(stream.aggregateId);
-    for await (const recorded of events) replay(aggregate, recorded);
+    for await (const recorded of events) replay(aggregate, stream, recorded);
     lifecycleOf(aggregate).streamKey = streamKey(stream);
     return aggregate.version > 0 ? aggregate : undefined;
   }
 
   /** From the snapshot on, where there is a usable one; else from the first event. */
-  private async start(stream: StreamId): Promise<{ restored?: T | undefined; events: AsyncIterable<RecordedEvent> }> {
-    if (!takesSnapshots(this.definition)) return { events: this.store.read(stream, { deadlineFor: 'read' }) };
+  private async start(stream: StreamId): Promise<{ restored?: T | undefined; events: AsyncIterable<RecordedVersion> }> {
+    if (!takesSnapshots(this.definition)) return { events: this.store.readVersions(stream, { deadlineFor: 'read' }) };
     const { snapshot, events, allEvents } = await this.store.readSinceSnapshot(stream, tailOf(this.definition));
     if (!snapshot) return { events };
     const restored = restore(this.aggregateClass, stream.aggregateId, snapshot, this.definition, this.registry.codec);
@@ -167,12 +167,12 @@ export class AggregateRepository<T extends AggregateRoot> {
   }
 }
 
-function replay(aggregate: AggregateRoot, { event, version, eventTime, stream }: RecordedEvent): void {
+function replay(aggregate: AggregateRoot, stream: StreamId, { version, eventTime, events }: RecordedVersion): void {
   const lifecycle = lifecycleOf(aggregate);
   if (version !== lifecycle.version + 1) {
     throw new CorruptStreamError(`${streamName(stream)} has a hole before version ${version}.`);
   }
-  aggregate.apply(event, true);
+  for (const { event } of events) aggregate.apply(event, true);
   lifecycle.version = version;
   lifecycle.eventTime = eventTime.getTime();
 }

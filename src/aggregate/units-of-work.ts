@@ -9,7 +9,7 @@ import { UnitOfWorkClosedError } from './aggregate-errors.js';
 import { lifecycleOf } from './aggregate-lifecycle.js';
 import type { AggregateRoot } from './aggregate-root.js';
 import { isSnapshotDue, stateOf } from './aggregate-snapshot.js';
-import { CommandContext } from './command-context.js';
+import { CommandContext } from '../event/command-context.js';
 import type { SnapshotWriter } from './snapshot-writer.js';
 import type { TrackedAggregate, UnitOfWork } from './unit-of-work.js';
 

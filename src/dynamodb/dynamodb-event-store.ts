@@ -1,18 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { EventRegistry } from '../event/event-registry.js';
-import type { RecordedEvent } from '../event/recorded-event.js';
+import type { RecordedVersion } from '../event/recorded-event.js';
 import { streamKey, type StreamId } from '../event/stream-id.js';
 import type { Commit, CommitReference, CommitResult, StreamHead } from '../store/commit.js';
 import { outcomeOf, type CommitOutcome } from '../store/commit-outcome.js';
 import { assertEventSizes, COMMIT_LIMITS } from '../store/commit-limits.js';
-import { EventStore, type OperationOptions, type ReadRange } from '../store/event-store.js';
+import { EventStore, type OperationOptions, type ReadRange, type TenantOptions } from '../store/event-store.js';
 import { ANY_VERSION, NO_STREAM } from '../store/expected-version.js';
 import { prepareCommit, type PreparedAppend, type PreparedCommit } from '../store/prepare-commit.js';
 import { versionRange } from '../store/read-range.js';
 import type { Snapshot, StreamSinceSnapshot } from '../store/snapshot.js';
 import { CommitOutcomeUnknownError, ConcurrencyError } from '../store/store-errors.js';
-import { placeEvents, recordedEventFrom, recordInstances, type StoredEvent } from '../store/stored-event.js';
+import { placeEvents, recordedVersionFrom, recordInstances, type StoredEvent } from '../store/stored-event.js';
 import { appendRequest, CONDITION_BYTES, snapshotRequest } from './append-request.js';
 import { writeCommit, type CommitPlaces } from './commit-protocol.js';
 import { Deadline, Wait } from './deadline.js';
@@ -21,7 +21,7 @@ import { Sender } from './sender.js';
 import { StreamReader } from './stream-reader.js';
 import type { TableNames } from './table.js';
 
-export interface DynamoDbEventStoreOptions {
+export interface DynamoDbEventStoreOptions extends TenantOptions {
   readonly client: DynamoDBClient;
   readonly tables: TableNames;
   readonly registry: EventRegistry;
@@ -37,8 +37,8 @@ export class DynamoDbEventStore extends EventStore {
   private readonly registry: EventRegistry;
   private readonly deadlineMs: number;
 
-  constructor({ client, tables, registry, deadlineMs }: DynamoDbEventStoreOptions) {
-    super();
+  constructor({ client, tables, registry, deadlineMs, ...tenants }: DynamoDbEventStoreOptions) {
+    super(tenants);
     this.sender = new Sender(client);
     this.tableName = tables.events;
     this.reader = new StreamReader(this.sender, tables.events);
@@ -47,7 +47,7 @@ export class DynamoDbEventStore extends EventStore {
   }
 
   override async commit(commit: Commit, { signal }: OperationOptions = {}): Promise<CommitResult> {
-    const prepared = prepareCommit(commit, this.registry);
+    const prepared = prepareCommit(this.scopedCommit(commit), this.registry);
     if (prepared.appends.length === 0) return { commitId: prepared.commitId, appended: [] };
     const deadline = Deadline.after(this.deadlineMs, signal);
     deadline.throwIfAborted();
@@ -77,36 +77,42 @@ export class DynamoDbEventStore extends EventStore {
     }
   }
 
-  override async *read(stream: StreamId, range?: ReadRange): AsyncIterable<RecordedEvent> {
-    const wait = Wait.of(this.deadlineMs, range);
-    const events = this.reader.read(stream, streamKey(stream), versionRange(range), wait);
-    for await (const event of events) yield recordedEventFrom(event, this.registry);
+  override readVersions(stream: StreamId, range?: ReadRange): AsyncIterable<RecordedVersion> {
+    return this.versions(this.scoped(stream), range);
   }
 
   override async outcomeOf(commit: CommitReference, { signal }: OperationOptions = {}): Promise<CommitOutcome> {
     const deadline = Deadline.after(this.deadlineMs, signal);
-    return outcomeOf(commit, (stream, wanted) =>
+    return outcomeOf(this.scopedReference(commit), (stream, wanted) =>
       'version' in wanted
         ? this.reader.at(streamKey(stream), wanted.version, deadline)
         : this.reader.find(stream, streamKey(stream), wanted.commitId, Wait.until(deadline)),
     );
   }
 
-  override async readSinceSnapshot(stream: StreamId, tail: number): Promise<StreamSinceSnapshot> {
+  override async readSinceSnapshot(named: StreamId, tail: number): Promise<StreamSinceSnapshot> {
     const { registry } = this;
+    const stream = this.scoped(named);
     const key = streamKey(stream);
     const wait = Wait.until(Deadline.after(this.deadlineMs));
     const { snapshot, events } = await this.reader.sinceSnapshot(stream, key, tail, wait);
     async function* recorded(source: AsyncIterable<StoredEvent>) {
-      for await (const event of source) yield recordedEventFrom(event, registry);
+      for await (const event of source) yield recordedVersionFrom(event, registry);
     }
     const all = this.reader.read(stream, key, versionRange(), wait);
     return { snapshot, events: recorded(events), allEvents: recorded(all) };
   }
 
-  override async saveSnapshot(stream: StreamId, snapshot: Snapshot): Promise<void> {
+  override async saveSnapshot(named: StreamId, snapshot: Snapshot): Promise<void> {
+    const stream = this.scoped(named);
     const request = snapshotRequest(this.tableName, snapshotItem(stream, streamKey(stream), snapshot));
     await this.sender.writeSnapshot(request, Deadline.after(this.deadlineMs));
+  }
+
+  private async *versions(stream: StreamId, range?: ReadRange): AsyncIterable<RecordedVersion> {
+    const wait = Wait.of(this.deadlineMs, range);
+    const events = this.reader.read(stream, streamKey(stream), versionRange(range), wait);
+    for await (const event of events) yield recordedVersionFrom(event, this.registry);
   }
 
   /** Gives every event its version. A head that a load has shown, or that must not exist, needs no request. */

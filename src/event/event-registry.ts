@@ -14,15 +14,23 @@ export interface EncodedEvent {
   readonly eventData: StoredText;
 }
 
+export interface EventRegistryOptions {
+  readonly valueTypes?: readonly ValueType[];
+  /** Check events against their rules when they are read as well, after upcasting; default false. */
+  readonly validateOnLoad?: boolean;
+}
+
 /** The event classes of one application, by their durable names; turns instances into stored data and back. */
 export class EventRegistry {
   readonly codec: Codec;
   private readonly byName = new Map<string, Class>();
   private readonly definitions = new Map<Class, EventTypeDefinition>();
+  private readonly validateOnLoad: boolean;
   private validate: EventValidator | undefined;
 
-  constructor(options: { readonly valueTypes?: readonly ValueType[] } = {}) {
-    this.codec = new Codec(options.valueTypes);
+  constructor({ valueTypes, validateOnLoad = false }: EventRegistryOptions = {}) {
+    this.codec = new Codec(valueTypes);
+    this.validateOnLoad = validateOnLoad;
   }
 
   /** @throws EventRegistrationError when `@EventType` is missing, or a name or alias is taken by another class */
@@ -49,10 +57,14 @@ export class EventRegistry {
     return { eventType: definition.name, schemaVersion: definition.version, eventData };
   }
 
-  /** The instance again, in the shape of today; its constructor is not called.
+  /**
+   * The instance again, in the shape of today; its constructor is not called. Where an upcast step replaced it, what it
+   * was replaced by: several events, or none.
+   *
    * @throws UnknownEventTypeError when no class has this name, or the data is of a later schema version
+   * @throws InvalidEventError with `validateOnLoad`, by the class-validator rules of the class
    */
-  decode({ eventType, schemaVersion, eventData }: EncodedEvent): object {
+  decode({ eventType, schemaVersion, eventData }: EncodedEvent): readonly object[] {
     const eventClass = this.byName.get(eventType);
     const definition = eventClass && this.definitions.get(eventClass);
     if (!definition) {
@@ -67,14 +79,35 @@ export class EventRegistry {
         `it is stored with schema version ${schemaVersion}, and ${eventClass.name} knows ${definition.version}. Deploy the newer code to every reader first.`,
       );
     }
-    let data: object = this.codec.decode(decompress(eventData));
-    for (let version = schemaVersion; version < definition.version; version++) {
-      const step = definition.upcast[version];
-      if (step) data = upcasted(step(data), eventType, version);
+    const events = this.upcast(this.codec.decode(decompress(eventData)), eventClass, schemaVersion, eventType);
+    if (this.validateOnLoad) for (const event of events) this.validate?.(event, eventType);
+    return events;
+  }
+
+  /** Goes from step to step until today's shape, or until a step replaces the event by others. */
+  private upcast(stored: object, eventClass: Class, from: number, eventType: string): readonly object[] {
+    const { version: today, upcast } = this.definitions.get(eventClass)!;
+    let data = stored;
+    for (let version = from; version < today; version++) {
+      const step = upcast[version];
+      if (!step) continue;
+      const result = step(data) as unknown;
+      if (Array.isArray(result)) return this.replacements(result, eventType, version);
+      data = upcasted(result, eventType, version);
     }
     const event = Object.create(eventClass.prototype as object) as object;
     for (const key of Object.keys(data)) setOwn(event, key, (data as Record<string, unknown>)[key]);
-    return event;
+    return [event];
+  }
+
+  private replacements(events: readonly unknown[], eventType: string, version: number): readonly object[] {
+    for (const event of events) {
+      if (typeof event === 'object' && event !== null && this.definitions.has(classOf(event))) continue;
+      throw new EventRegistrationError(
+        `The upcast step ${version} of "${eventType}" returned a list, which must hold instances of registered event classes; an empty list drops the event.`,
+      );
+    }
+    return events as readonly object[];
   }
 
   private registerOne(eventClass: Class): void {
@@ -117,6 +150,6 @@ export class EventRegistry {
 function upcasted(data: unknown, eventType: string, version: number): object {
   if (typeof data === 'object' && data !== null && !Array.isArray(data) && !(data instanceof Promise)) return data;
   throw new EventRegistrationError(
-    `The upcast step ${version} of "${eventType}" must return an object with the fields of version ${version + 1}, and not a promise.`,
+    `The upcast step ${version} of "${eventType}" must return an object with the fields of version ${version + 1}, or a list of events in its place, and not a promise.`,
   );
 }

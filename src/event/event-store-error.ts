@@ -14,6 +14,7 @@ export type EventStoreErrorCode =
   | 'INVALID_EVENT'
   | 'INVALID_STREAM_ID'
   | 'MISSING_APPLIER'
+  | 'MISSING_TENANT'
   | 'NESTED_COMMAND_FAILED'
   | 'OPERATION_ABORTED'
   | 'TABLE'

@@ -2,9 +2,12 @@ import 'reflect-metadata';
 import type { Class } from './class-type.js';
 import { EventRegistrationError } from './event-errors.js';
 
-/** Turns the stored data of one schema version into the shape of the next. Gets and returns plain data. */
+/**
+ * Turns the stored data of one schema version into the shape of the next: gets and returns plain data. A list of event
+ * instances takes the event's place instead: several split it, an empty one drops it; they are of today's shape already.
+ */
 // oxlint-disable-next-line typescript/no-explicit-any -- an old shape has no class any more that could type it
-export type Upcast = (data: any) => object;
+export type Upcast = (data: any) => object | readonly object[];
 
 export interface EventTypeOptions {
   /** Schema version of the class as it is now; default 1. Raise it when the shape changes. */

@@ -20,6 +20,16 @@ export interface RecordedEvent<E extends object = object> {
   readonly commitId: string;
 }
 
+/**
+ * What one stored event is read as: itself; several events, or none, where an upcast step splits or drops it. Each of
+ * several has the same version.
+ */
+export interface RecordedVersion {
+  readonly version: number;
+  readonly eventTime: Date;
+  readonly events: readonly RecordedEvent[];
+}
+
 const recordings = new WeakMap<object, RecordedEvent>();
 
 /** Remembers the recording of an event instance, for `recordedEventOf`. */

@@ -13,6 +13,10 @@ export interface EventStoreModuleOptions extends DynamoDbOptions {
   readonly conflictRetries?: number;
   /** No commit, and no page of a read, takes longer; in milliseconds, default 10,000. */
   readonly deadlineMs?: number;
+  /** Refuse every operation that names no tenant, with `MissingTenantError`; default false. */
+  readonly requireTenant?: boolean;
+  /** Check events by their class-validator rules when they are read as well, after upcasting; default false. */
+  readonly validateOnLoad?: boolean;
   readonly snapshots?: {
     /** Let a command wait until its snapshots are written, where the process may freeze after it, as on Lambda. Default false. */
     readonly wait?: boolean;
@@ -29,6 +33,8 @@ export interface EventStoreSettings extends DynamoDbOptions {
   readonly provision: boolean;
   readonly conflictRetries: number;
   readonly deadlineMs: number;
+  readonly requireTenant: boolean;
+  readonly validateOnLoad: boolean;
   readonly waitForSnapshots: boolean;
   readonly valueTypes: readonly ValueType[];
 }
@@ -50,6 +56,8 @@ export function settingsFrom(options: EventStoreModuleOptions): EventStoreSettin
     conflictRetries = 3,
     deadlineMs = 10_000,
     provision = false,
+    requireTenant = false,
+    validateOnLoad = false,
     snapshots,
     valueTypes = [],
   } = options;
@@ -81,6 +89,8 @@ export function settingsFrom(options: EventStoreModuleOptions): EventStoreSettin
     provision,
     conflictRetries,
     deadlineMs,
+    requireTenant,
+    validateOnLoad,
     waitForSnapshots: snapshots?.wait ?? false,
     valueTypes,
     ...(options.client && { client: options.client }),

@@ -52,19 +52,20 @@ const providers: Provider[] = [
   {
     provide: EventRegistry,
     inject: [SETTINGS],
-    useFactory: ({ valueTypes }: EventStoreSettings) => new EventRegistry({ valueTypes }),
+    useFactory: ({ valueTypes, validateOnLoad }: EventStoreSettings) =>
+      new EventRegistry({ valueTypes, validateOnLoad }),
   },
   {
     provide: EventStore,
     inject: [SETTINGS, CONNECTION, EventRegistry],
     useFactory: (
-      { tables, deadlineMs }: EventStoreSettings,
+      { tables, deadlineMs, requireTenant }: EventStoreSettings,
       connection: DynamoDbConnection | null,
       registry: EventRegistry,
     ) =>
       connection
-        ? new DynamoDbEventStore({ client: connection.client, tables, registry, deadlineMs })
-        : new InMemoryEventStore(registry),
+        ? new DynamoDbEventStore({ client: connection.client, tables, registry, deadlineMs, requireTenant })
+        : new InMemoryEventStore(registry, { requireTenant }),
   },
   {
     provide: AggregateRegistry,

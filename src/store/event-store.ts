@@ -1,10 +1,12 @@
 import type { EventMetadata } from '../event/event-metadata.js';
-import type { RecordedEvent } from '../event/recorded-event.js';
+import { CommandContext } from '../event/command-context.js';
+import type { RecordedEvent, RecordedVersion } from '../event/recorded-event.js';
 import type { StreamId } from '../event/stream-id.js';
 import type { Commit, CommitReference, CommitResult } from './commit.js';
 import type { CommitOutcome } from './commit-outcome.js';
 import type { ExpectedVersion } from './expected-version.js';
 import type { Snapshot, StreamSinceSnapshot } from './snapshot.js';
+import { MissingTenantError } from './store-errors.js';
 
 /** Which events of a stream, and in which order. Both bounds are inclusive, whatever the direction. */
 export interface ReadRange {
@@ -23,6 +25,11 @@ export interface ReadRange {
   readonly deadlineFor?: 'event' | 'read';
 }
 
+export interface TenantOptions {
+  /** Refuse every operation that names no tenant, with `MissingTenantError`; default false. */
+  readonly requireTenant?: boolean;
+}
+
 export interface OperationOptions {
   /**
    * Ends the operation: with `OperationAbortedError` when it is certain that nothing was written, with
@@ -39,8 +46,12 @@ export interface AppendOptions extends OperationOptions {
 /**
  * The store of events. Commands need none of this, as the repository uses it; it is there for imports, migrations
  * and tools. Inject it by this class.
+ *
+ * A stream without `tenantId` is that of the tenant in the running `CommandContext`, where there is one.
  */
 export abstract class EventStore {
+  constructor(private readonly tenants: TenantOptions = {}) {}
+
   /**
    * Stores events at the end of one stream. A number as expected version costs one more request than `NO_STREAM`,
    * as the head is checked. Without events nothing happens.
@@ -57,8 +68,8 @@ export abstract class EventStore {
    * Stores the events of several streams atomically: 1 to 100 events of together at most 4 MB.
    *
    * @throws ConcurrencyError when a stream is at another version than expected
-   * @throws CommitTooLargeError, InvalidStreamIdError, InvalidCommitError, InvalidEventError, UnserializableEventError
-   *   before anything is written
+   * @throws CommitTooLargeError, InvalidStreamIdError, InvalidCommitError, InvalidEventError, MissingTenantError,
+   *   UnserializableEventError before anything is written
    * @throws EventStoreUnavailableError when nothing could be written before the deadline
    * @throws OperationAbortedError when the signal came before anything was written
    * @throws CommitOutcomeUnknownError when it could not be learned whether it was written
@@ -79,8 +90,14 @@ export abstract class EventStore {
    *
    * @throws UnknownEventTypeError, CorruptStreamError, EventStoreUnavailableError, OperationAbortedError,
    *   InvalidStreamIdError while iterating
+   * @throws MissingTenantError at once
    */
-  abstract read(stream: StreamId, range?: ReadRange): AsyncIterable<RecordedEvent>;
+  read(stream: StreamId, range?: ReadRange): AsyncIterable<RecordedEvent> {
+    return eventsOf(this.readVersions(stream, range), range?.direction === 'backward');
+  }
+
+  /** Like `read`, with one entry for each stored event: what it is read as, also where that is nothing or several. */
+  abstract readVersions(stream: StreamId, range?: ReadRange): AsyncIterable<RecordedVersion>;
 
   /**
    * The newest snapshot of a stream and the events after it. All of it, events included, has to be over by the deadline.
@@ -92,4 +109,35 @@ export abstract class EventStore {
 
   /** Keeps a snapshot, unless a newer one is there. */
   abstract saveSnapshot(stream: StreamId, snapshot: Snapshot): Promise<void>;
+
+  /**
+   * The stream with its tenant.
+   *
+   * @throws MissingTenantError when there has to be one
+   */
+  protected scoped(stream: StreamId): StreamId {
+    const tenantId = this.tenantOr(stream.tenantId);
+    return tenantId === stream.tenantId ? stream : { ...stream, ...(tenantId !== undefined && { tenantId }) };
+  }
+
+  protected scopedCommit(commit: Commit): Commit {
+    return { ...commit, appends: commit.appends.map((append) => ({ ...append, stream: this.scoped(append.stream) })) };
+  }
+
+  protected scopedReference(commit: CommitReference): CommitReference {
+    const appends = commit.appends.map((append) => ({ ...append, stream: this.scoped(append.stream) }));
+    const { commitId, lastAttemptAt } = commit;
+    return { appends, ...(commitId !== undefined && { commitId }), ...(lastAttemptAt && { lastAttemptAt }) };
+  }
+
+  /** @throws MissingTenantError when there has to be one */
+  private tenantOr(given: string | undefined): string | undefined {
+    const tenantId = given ?? CommandContext.current().tenantId;
+    if (tenantId === undefined && this.tenants.requireTenant) throw new MissingTenantError();
+    return tenantId;
+  }
+}
+
+async function* eventsOf(versions: AsyncIterable<RecordedVersion>, backward: boolean): AsyncIterable<RecordedEvent> {
+  for await (const { events } of versions) yield* backward ? events.toReversed() : events;
 }

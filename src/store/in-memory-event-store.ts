@@ -1,18 +1,18 @@
 import { storedBytes } from '../event/compression.js';
 import type { EventRegistry } from '../event/event-registry.js';
-import type { RecordedEvent } from '../event/recorded-event.js';
+import type { RecordedVersion } from '../event/recorded-event.js';
 import { streamKey, type StreamId } from '../event/stream-id.js';
 import type { Commit, CommitReference, CommitResult, StreamHead } from './commit.js';
 import { outcomeOf, type CommitOutcome } from './commit-outcome.js';
 import { assertEventSizes } from './commit-limits.js';
-import { EventStore, type OperationOptions, type ReadRange } from './event-store.js';
+import { EventStore, type OperationOptions, type ReadRange, type TenantOptions } from './event-store.js';
 import { ANY_VERSION } from './expected-version.js';
 import { throwIfAborted } from './operation-signal.js';
 import { prepareCommit } from './prepare-commit.js';
 import { versionRange } from './read-range.js';
 import type { Snapshot, StreamSinceSnapshot } from './snapshot.js';
 import { ConcurrencyError } from './store-errors.js';
-import { placeEvents, recordedEventFrom, recordInstances, type StoredEvent } from './stored-event.js';
+import { placeEvents, recordedVersionFrom, recordInstances, type StoredEvent } from './stored-event.js';
 
 /**
  * The store in a few lines: what an event store promises, without a database in the way. It is the reference for
@@ -23,13 +23,16 @@ export class InMemoryEventStore extends EventStore {
   private readonly streams = new Map<string, StoredEvent[]>();
   private readonly snapshots = new Map<string, Snapshot>();
 
-  constructor(private readonly registry: EventRegistry) {
-    super();
+  constructor(
+    private readonly registry: EventRegistry,
+    tenants?: TenantOptions,
+  ) {
+    super(tenants);
   }
 
   override async commit(commit: Commit, { signal }: OperationOptions = {}): Promise<CommitResult> {
     throwIfAborted(signal);
-    const prepared = prepareCommit(commit, this.registry);
+    const prepared = prepareCommit(this.scopedCommit(commit), this.registry);
     const now = Date.now();
     const placed = prepared.appends.map((append) => {
       const head = this.head(append.key);
@@ -58,7 +61,7 @@ export class InMemoryEventStore extends EventStore {
 
   override async outcomeOf(commit: CommitReference, { signal }: OperationOptions = {}): Promise<CommitOutcome> {
     throwIfAborted(signal);
-    const outcome = await outcomeOf(commit, async (stream, wanted) => {
+    const outcome = await outcomeOf(this.scopedReference(commit), async (stream, wanted) => {
       const events = this.streams.get(streamKey(stream)) ?? [];
       return 'version' in wanted
         ? events[wanted.version - 1]
@@ -68,18 +71,12 @@ export class InMemoryEventStore extends EventStore {
     return outcome === 'undecided' ? 'not-stored' : outcome;
   }
 
-  override async *read(stream: StreamId, range?: ReadRange): AsyncIterable<RecordedEvent> {
-    throwIfAborted(range?.signal);
-    const { from, to, forward, limit } = versionRange(range);
-    const inRange = (this.streams.get(streamKey(stream)) ?? []).slice(from - 1, to);
-    if (!forward) inRange.reverse();
-    for (const stored of inRange.slice(0, limit)) {
-      throwIfAborted(range?.signal);
-      yield recordedEventFrom(stored, this.registry);
-    }
+  override readVersions(stream: StreamId, range?: ReadRange): AsyncIterable<RecordedVersion> {
+    return this.versions(this.scoped(stream), range);
   }
 
-  override async readSinceSnapshot(stream: StreamId): Promise<StreamSinceSnapshot> {
+  override async readSinceSnapshot(named: StreamId): Promise<StreamSinceSnapshot> {
+    const stream = this.scoped(named);
     const key = streamKey(stream);
     const inline = this.streams.get(key)?.findLast((event) => event.state);
     const separate = this.snapshots.get(key);
@@ -87,15 +84,26 @@ export class InMemoryEventStore extends EventStore {
       inline && inline.version > (separate?.version ?? 0)
         ? { ...inline.state!, version: inline.version, eventTime: inline.eventTime }
         : separate;
-    const events = this.read(stream, { fromVersion: (snapshot?.version ?? 0) + 1 });
-    return { snapshot, events, allEvents: this.read(stream) };
+    const events = this.versions(stream, { fromVersion: (snapshot?.version ?? 0) + 1 });
+    return { snapshot, events, allEvents: this.versions(stream) };
   }
 
   override async saveSnapshot(stream: StreamId, snapshot: Snapshot): Promise<void> {
-    const key = streamKey(stream);
+    const key = streamKey(this.scoped(stream));
     const kept = this.snapshots.get(key);
     if (kept && kept.version >= snapshot.version && kept.snapshotVersion >= snapshot.snapshotVersion) return;
     this.snapshots.set(key, snapshot);
+  }
+
+  private async *versions(stream: StreamId, range?: ReadRange): AsyncIterable<RecordedVersion> {
+    throwIfAborted(range?.signal);
+    const { from, to, forward, limit } = versionRange(range);
+    const inRange = (this.streams.get(streamKey(stream)) ?? []).slice(from - 1, to);
+    if (!forward) inRange.reverse();
+    for (const stored of inRange.slice(0, limit)) {
+      throwIfAborted(range?.signal);
+      yield recordedVersionFrom(stored, this.registry);
+    }
   }
 
   private head(key: string): StreamHead {

@@ -1,5 +1,5 @@
 import type { StoredText } from '../event/compression.js';
-import type { RecordedEvent } from '../event/recorded-event.js';
+import type { RecordedVersion } from '../event/recorded-event.js';
 
 /** An aggregate's state in stored form. */
 export interface SnapshotState {
@@ -19,7 +19,7 @@ export interface Snapshot extends SnapshotState {
 export interface StreamSinceSnapshot {
   readonly snapshot: Snapshot | undefined;
   /** The events after the snapshot's version, oldest first. */
-  readonly events: AsyncIterable<RecordedEvent>;
+  readonly events: AsyncIterable<RecordedVersion>;
   /** All events, for when the snapshot turns out to be of no use. */
-  readonly allEvents: AsyncIterable<RecordedEvent>;
+  readonly allEvents: AsyncIterable<RecordedVersion>;
 }

@@ -85,3 +85,14 @@ export class EventStoreUnavailableError extends EventStoreError {
 export class InvalidCommitError extends EventStoreError {
   readonly code = 'INVALID_COMMIT';
 }
+
+/** `requireTenant` is set, and the operation names no tenant. Nothing was read or written. */
+export class MissingTenantError extends EventStoreError {
+  readonly code = 'MISSING_TENANT';
+
+  constructor() {
+    super(
+      'No tenant is named, and requireTenant of EventStoreModule is set: run the work in CommandContext.run({ tenantId }, …), use CommandContextInterceptor, or give the stream its tenantId.',
+    );
+  }
+}

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { EventMetadata } from '../event/event-metadata.js';
 import type { EncodedEvent, EventRegistry } from '../event/event-registry.js';
-import { rememberRecording, type RecordedEvent } from '../event/recorded-event.js';
+import { rememberRecording, type RecordedEvent, type RecordedVersion } from '../event/recorded-event.js';
 import type { StreamId } from '../event/stream-id.js';
 import type { StreamHead } from './commit.js';
 import type { PreparedAppend, PreparedCommit } from './prepare-commit.js';
@@ -49,8 +49,9 @@ export function placeEvents(
 }
 
 /** The event as readers get it. */
-export function recordedEventFrom(stored: StoredEvent, registry: EventRegistry): RecordedEvent {
-  return recording(stored, registry.decode(stored));
+export function recordedVersionFrom(stored: StoredEvent, registry: EventRegistry): RecordedVersion {
+  const events = registry.decode(stored).map((event) => recording(stored, event));
+  return { version: stored.version, eventTime: new Date(stored.eventTime), events };
 }
 
 /** Ties an instance that was just stored to its recording. */

@@ -21,7 +21,7 @@ import {
   type ReadRange,
   type StreamId,
 } from '../../src/index.js';
-import { collect } from '../setup/collect.js';
+import { collect, collectEvents } from '../setup/collect.js';
 
 @EventType('contract.Ticked')
 class Ticked {
@@ -129,9 +129,11 @@ export function eventStoreContract(name: string, open: OpenStore): void {
         expect(seen(await read(stream))).toEqual(versions);
         expect(seen(await read(stream, { direction: 'backward' }))).toEqual(versions.toReversed());
         expect(seen(await read(stream, { fromVersion: 5, limit: 40 }))).toEqual(versions.slice(4, 44));
-        expect(seen(await collect((await store.readSinceSnapshot(stream, 100)).events))).toEqual(versions);
+        expect(seen(await collectEvents((await store.readSinceSnapshot(stream, 100)).events))).toEqual(versions);
         await store.saveSnapshot(stream, { version: 10, eventTime: 1, snapshotVersion: 1, state: '{}' });
-        expect(seen(await collect((await store.readSinceSnapshot(stream, 100)).events))).toEqual(versions.slice(10));
+        expect(seen(await collectEvents((await store.readSinceSnapshot(stream, 100)).events))).toEqual(
+          versions.slice(10),
+        );
       });
 
       it('reads a stream whose pages end between commits', async () => {
@@ -144,7 +146,7 @@ export function eventStoreContract(name: string, open: OpenStore): void {
         const seen = (recorded: RecordedEvent[]) => recorded.map(({ version }) => version);
         expect(seen(await read(stream))).toEqual(versions);
         expect(seen(await read(stream, { direction: 'backward' }))).toEqual(versions.toReversed());
-        expect(seen(await collect((await store.readSinceSnapshot(stream, 2)).events))).toEqual(versions);
+        expect(seen(await collectEvents((await store.readSinceSnapshot(stream, 2)).events))).toEqual(versions);
       });
 
       it.each<[ReadRange, string]>([
@@ -550,8 +552,8 @@ export function eventStoreContract(name: string, open: OpenStore): void {
 
       async function since(stream: StreamId, tail = 10) {
         const { snapshot: found, events, allEvents } = await store.readSinceSnapshot(stream, tail);
-        expect(await collect(allEvents)).toEqual(await read(stream));
-        return { snapshot: found, counts: (await collect(events)).map(({ event }) => (event as Ticked).count) };
+        expect(await collectEvents(allEvents)).toEqual(await read(stream));
+        return { snapshot: found, counts: (await collectEvents(events)).map(({ event }) => (event as Ticked).count) };
       }
 
       it('come with the events after them, however many those are', async () => {

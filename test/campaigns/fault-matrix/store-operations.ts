@@ -8,7 +8,7 @@ import {
   type StreamId,
 } from '../../../src/index.js';
 import { AccountOpened, MoneyDeposited } from '../../setup/bank.js';
-import { collect } from '../../setup/collect.js';
+import { collect, collectEvents } from '../../setup/collect.js';
 import type { Change } from './events-table.js';
 import type { Ground, Operation, Trial } from './operation.js';
 
@@ -116,7 +116,7 @@ async function readingSinceSnapshot({ store }: Ground, id: string): Promise<Tria
     answer: { snapshot, events: events.slice(3).map((event, index) => ({ version: 4 + index, event: { ...event } })) },
     run: async (application) => {
       const since = await application.store.readSinceSnapshot(stream, 2);
-      const after = await collect(since.events);
+      const after = await collectEvents(since.events);
       return {
         snapshot: since.snapshot,
         events: after.map(({ version, event }) => ({ version, event: { ...event } })),

@@ -4,6 +4,7 @@ import { inTenant } from './application.js';
 import { DAMAGES, damageSnapshot } from './damage.js';
 import { snapshotVersionOf } from './ledger.js';
 import { assertEqual, DisagreementError } from './outcome.js';
+import { collectEvents } from '../../setup/collect.js';
 import { all, forBoth } from './reading-steps.js';
 import { assertRecorded } from './recorded.js';
 import { journalAt, slot, Step } from './step.js';
@@ -64,8 +65,8 @@ export async function assertSinceSnapshot(model: Model, real: Real, journal: Jou
     versions.push(version);
     if (version > head) throw new DisagreementError(`${name}: the snapshot is of version ${version}, of ${head}.`);
     const upTo = (from: number) => Array.from({ length: head - from }, (_, index) => from + index + 1);
-    assertRecorded(`${name}, since the snapshot`, await all(events), journal, upTo(version));
-    const recorded = await all(allEvents);
+    assertRecorded(`${name}, since the snapshot`, await collectEvents(events), journal, upTo(version));
+    const recorded = await collectEvents(allEvents);
     assertRecorded(`${name}, without the snapshot`, recorded, journal, upTo(0));
     if (!snapshot) return;
     const eventTime = recorded[version - 1]?.eventTime.getTime();
