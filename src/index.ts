@@ -11,7 +11,7 @@ export {
   UnserializableEventError,
 } from './event/event-errors.js';
 export type { EventMetadata } from './event/event-metadata.js';
-export { EventRegistry } from './event/event-registry.js';
+export { EventRegistry, type EventRegistryOptions } from './event/event-registry.js';
 export { EventStoreError, type EventStoreErrorCode } from './event/event-store-error.js';
 export { EventType, type EventTypeOptions, type Upcast } from './event/event-type.js';
 export { On } from './event/on.js';
@@ -39,20 +39,31 @@ export type {
   CommitResult,
   StreamAppend,
   StreamHead,
+  UniqueChange,
 } from './store/commit.js';
 export type { CommitOutcome } from './store/commit-outcome.js';
-export { EventStore, type AppendOptions, type OperationOptions, type ReadRange } from './store/event-store.js';
+export {
+  EventStore,
+  type AppendOptions,
+  type OperationOptions,
+  type ReadRange,
+  type TenantOptions,
+} from './store/event-store.js';
 export { ANY_VERSION, NO_STREAM, type ExpectedVersion } from './store/expected-version.js';
+export type { IdempotencyKey, IdempotencyRecord } from './store/idempotency.js';
 export { InMemoryEventStore } from './store/in-memory-event-store.js';
 export type { Snapshot, SnapshotState, StreamSinceSnapshot } from './store/snapshot.js';
 export {
   CommitOutcomeUnknownError,
   CommitTooLargeError,
   ConcurrencyError,
+  DuplicateCommandError,
+  type DuplicateReason,
   EventStoreUnavailableError,
   InvalidCommitError,
   MissingTenantError,
   OperationAbortedError,
+  UniqueConstraintError,
 } from './store/store-errors.js';
 
 // DynamoDB
@@ -62,7 +73,12 @@ export type { TableNames } from './dynamodb/table.js';
 export { TableError } from './dynamodb/table-check.js';
 
 // Nest
-export { ConflictRetries, OwnUnitOfWork } from './nest/command-options.js';
+export {
+  CommandContextInterceptor,
+  type CommandContextSources,
+  type ReadFromRequest,
+} from './nest/command-context.interceptor.js';
+export { ConflictRetries, Idempotent, OwnUnitOfWork } from './nest/command-options.js';
 export { EventStoreExceptionFilter } from './nest/event-store-exception.filter.js';
 export { InvalidConfigurationError, type EventStoreModuleOptions } from './nest/event-store-options.js';
 export { EventStoreModule } from './nest/event-store.module.js';

@@ -1,8 +1,9 @@
 import { DynamoDbEventStore, provisionTables } from '../src/index.js';
-import { eventStoreContract } from './contract/event-store-contract.js';
+import { bookkeepingContract } from './contract/bookkeeping-contract.js';
+import { eventStoreContract, type OpenStore } from './contract/event-store-contract.js';
 import { newClient, newTableNames } from './setup/database.js';
 
-eventStoreContract('DynamoDbEventStore', async (registry) => {
+const open: OpenStore = async (registry) => {
   const client = newClient();
   const tables = newTableNames();
   await provisionTables(client, tables);
@@ -10,4 +11,7 @@ eventStoreContract('DynamoDbEventStore', async (registry) => {
     store: new DynamoDbEventStore({ client, tables, registry, deadlineMs: 10_000 }),
     close: async () => client.destroy(),
   };
-});
+};
+
+eventStoreContract('DynamoDbEventStore', open);
+bookkeepingContract('DynamoDbEventStore', open);

@@ -1,7 +1,8 @@
 import { InMemoryEventStore } from '../src/index.js';
-import { eventStoreContract } from './contract/event-store-contract.js';
+import { bookkeepingContract } from './contract/bookkeeping-contract.js';
+import { eventStoreContract, type OpenStore } from './contract/event-store-contract.js';
 
-eventStoreContract('InMemoryEventStore', async (registry) => ({
-  store: new InMemoryEventStore(registry),
-  close: async () => {},
-}));
+const open: OpenStore = async (registry) => ({ store: new InMemoryEventStore(registry), close: async () => {} });
+
+eventStoreContract('InMemoryEventStore', open);
+bookkeepingContract('InMemoryEventStore', open);

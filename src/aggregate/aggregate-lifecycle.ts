@@ -1,3 +1,18 @@
+import type { CommandContextValues } from '../event/command-context.js';
+
+/** An event that is applied and not stored, with the context that it was applied in. */
+export interface UncommittedEvent {
+  readonly event: object;
+  readonly context: CommandContextValues;
+}
+
+/** A unique value that an aggregate takes or gives free when its events are stored. */
+export interface UncommittedUnique {
+  readonly action: 'reserve' | 'release';
+  readonly constraint: string;
+  readonly value: string;
+}
+
 /**
  * What the repository and the unit of work know of an aggregate. Kept beside the object and not in it, so that its
  * own fields are nothing but its state.
@@ -9,7 +24,10 @@ export interface Lifecycle {
   eventTime: number;
   /** Version of the newest snapshot known of; 0 when there is none. */
   snapshotAt: number;
-  uncommitted: object[];
+  uncommitted: UncommittedEvent[];
+  unique: UncommittedUnique[];
+  /** Whether an event that is stored already is being applied. */
+  replaying: boolean;
   /** Key of the stream that its version is of; undefined while it has none from a store. */
   streamKey: string | undefined;
   /** Why no further event may ever be applied; undefined while it may. */
@@ -28,6 +46,8 @@ export function beginLifecycle(aggregate: object): void {
     eventTime: 0,
     snapshotAt: 0,
     uncommitted: [],
+    unique: [],
+    replaying: false,
     streamKey: undefined,
     refusal: undefined,
     finished: false,

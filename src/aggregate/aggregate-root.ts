@@ -1,10 +1,12 @@
 import { AggregateRoot as CqrsAggregateRoot } from '@nestjs/cqrs';
 import type { Class } from '../event/class-type.js';
+import { CommandContext } from '../event/command-context.js';
 import { classOf, eventTypeOf } from '../event/event-type.js';
+import { validateEvent } from '../event/event-validation.js';
 import { copyInstance } from '../event/plain-copy.js';
 import { aggregateDefinitionOf, appliersOf } from './aggregate-definition.js';
 import { AggregateUnusableError, MissingApplierError } from './aggregate-errors.js';
-import { beginLifecycle, lifecycleOf } from './aggregate-lifecycle.js';
+import { beginLifecycle, lifecycleOf, type Lifecycle, type UncommittedUnique } from './aggregate-lifecycle.js';
 
 const FINISHED = 'the command that it belongs to has finished; load it again in another';
 
@@ -34,8 +36,9 @@ export abstract class AggregateRoot extends CqrsAggregateRoot<object> {
   }
 
   /**
-   * Runs the applier of an event, and queues the event to be stored when the command finishes.
+   * Checks an event by its class-validator rules, runs its applier, and queues it to be stored when the command finishes.
    *
+   * @throws InvalidEventError by the rules of its class, before the applier runs
    * @throws MissingApplierError when there is no `@On` method for its class
    * @throws AggregateUnusableError after an applier threw, on a read-only aggregate, and when its command has finished
    */
@@ -44,23 +47,43 @@ export abstract class AggregateRoot extends CqrsAggregateRoot<object> {
     historyOrOptions: boolean | { fromHistory?: boolean; skipHandler?: boolean } = {},
   ): void {
     const options = typeof historyOrOptions === 'boolean' ? { fromHistory: historyOrOptions } : historyOrOptions;
-    const lifecycle = lifecycleOf(this);
-    const refusal = lifecycle.refusal ?? (lifecycle.finished ? FINISHED : undefined);
-    if (refusal !== undefined) {
-      throw new AggregateUnusableError(`${this.constructor.name} "${this.id}" takes no more events: ${refusal}.`);
+    const lifecycle = this.usable();
+    if (!options.fromHistory) validateEvent(event);
+    if (!options.skipHandler) {
+      const { replaying } = lifecycle;
+      lifecycle.replaying = options.fromHistory ?? false;
+      this.runApplier(event);
+      lifecycle.replaying = replaying;
     }
-    if (!options.skipHandler) this.runApplier(event);
-    if (!options.fromHistory) lifecycle.uncommitted.push(event);
+    if (!options.fromHistory) lifecycle.uncommitted.push({ event, context: CommandContext.current() });
+  }
+
+  /**
+   * Takes a value that only one aggregate of a tenant may have, such as an e-mail address, when this aggregate's events
+   * are stored; `UniqueConstraintError` comes then when another aggregate holds it. Taking again what it has is fine.
+   * While stored events are applied, nothing happens, so it may stand in an applier.
+   *
+   * @param constraint what the value is, such as `email`; values of different names have nothing to do with each other
+   * @param value compared exactly: bring it into one form before, such as lower case
+   */
+  reserve(constraint: string, value: string): void {
+    this.changeUnique({ action: 'reserve', constraint, value });
+  }
+
+  /** Gives a value free, when this aggregate's events are stored. Another may take it in the same command. */
+  release(constraint: string, value: string): void {
+    this.changeUnique({ action: 'release', constraint, value });
   }
 
   /** The events applied and not stored yet, in their order; a copy. */
   override getUncommittedEvents(): object[] {
-    return [...lifecycleOf(this).uncommitted];
+    return lifecycleOf(this).uncommitted.map(({ event }) => event);
   }
 
-  /** Forgets the events that are not stored yet. The state that they led to stays. */
+  /** Forgets the events, and changes of unique values, that are not stored yet. The state that they led to stays. */
   override uncommit(): void {
     lifecycleOf(this).uncommitted = [];
+    lifecycleOf(this).unique = [];
   }
 
   /** Not needed: events are stored when the command finishes. */
@@ -76,6 +99,18 @@ export abstract class AggregateRoot extends CqrsAggregateRoot<object> {
       this.apply(event, true);
       lifecycleOf(this).version++;
     }
+  }
+
+  private changeUnique(change: UncommittedUnique): void {
+    const lifecycle = this.usable();
+    if (!lifecycle.replaying) lifecycle.unique.push(change);
+  }
+
+  private usable(): Lifecycle {
+    const lifecycle = lifecycleOf(this);
+    const refusal = lifecycle.refusal ?? (lifecycle.finished ? FINISHED : undefined);
+    if (refusal === undefined) return lifecycle;
+    throw new AggregateUnusableError(`${this.constructor.name} "${this.id}" takes no more events: ${refusal}.`);
   }
 
   private runApplier(event: object): void {

@@ -71,13 +71,13 @@ export class UnitOfWork {
 
   /** Runs a nested command, which shares these aggregates; they are committed when the outer one finishes. */
   async join<T>(run: () => Promise<T> | T): Promise<T> {
-    const eventsBefore = this.uncommittedCount();
+    const before = this.uncommittedCount();
     const running = (async () => run())();
     this.nested.add(running);
     try {
       return await running;
     } catch (error) {
-      if (this.uncommittedCount() !== eventsBefore) this.nestedFailure ??= new NestedCommandFailedError(error);
+      if (this.uncommittedCount() !== before) this.nestedFailure ??= new NestedCommandFailedError(error);
       throw error;
     } finally {
       this.nested.delete(running);
@@ -104,20 +104,26 @@ export class UnitOfWork {
    *
    * @throws NestedCommandFailedError when a nested command left events behind that must not be stored
    * @throws AggregateUnusableError when an applier threw and the handler went on
+   * @throws InvalidCommitError when a unique value was changed without an event
    */
   changed(): readonly TrackedAggregate[] {
     if (this.nestedFailure) throw this.nestedFailure;
-    const changed = [...this.tracked.values()].filter(({ aggregate }) => lifecycleOf(aggregate).uncommitted.length > 0);
+    const changed = [...this.tracked.values()].filter(({ aggregate }) => changesOf(aggregate) > 0);
     for (const { aggregate, stream } of changed) {
-      const { halfApplied, refusal } = lifecycleOf(aggregate);
+      const { halfApplied, refusal, uncommitted } = lifecycleOf(aggregate);
       if (halfApplied) throw new AggregateUnusableError(`${streamName(stream)} is not stored: ${refusal}.`);
+      if (uncommitted.length === 0) {
+        throw new InvalidCommitError(
+          `${streamName(stream)} reserves or releases a unique value without an event: apply one that says so.`,
+        );
+      }
     }
     return changed;
   }
 
   private uncommittedCount(): number {
     let count = 0;
-    for (const { aggregate } of this.tracked.values()) count += lifecycleOf(aggregate).uncommitted.length;
+    for (const { aggregate } of this.tracked.values()) count += changesOf(aggregate);
     return count;
   }
 
@@ -125,4 +131,9 @@ export class UnitOfWork {
     if (this.isOpen) return;
     throw new UnitOfWorkClosedError('The command has finished: await all of its work before the handler returns.');
   }
+}
+
+function changesOf(aggregate: AggregateRoot): number {
+  const { uncommitted, unique } = lifecycleOf(aggregate);
+  return uncommitted.length + unique.length;
 }

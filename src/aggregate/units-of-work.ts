@@ -1,15 +1,15 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { EventMetadata } from '../event/event-metadata.js';
+import { CommandContext, metadataOf } from '../event/command-context.js';
 import type { EventRegistry } from '../event/event-registry.js';
 import { recordedEventOf } from '../event/recorded-event.js';
 import { streamKey, type StreamId } from '../event/stream-id.js';
 import type { StreamAppend } from '../store/commit.js';
 import type { EventStore } from '../store/event-store.js';
+import type { IdempotencyRecord } from '../store/idempotency.js';
 import { UnitOfWorkClosedError } from './aggregate-errors.js';
 import { lifecycleOf } from './aggregate-lifecycle.js';
 import type { AggregateRoot } from './aggregate-root.js';
 import { isSnapshotDue, stateOf } from './aggregate-snapshot.js';
-import { CommandContext } from '../event/command-context.js';
 import type { SnapshotWriter } from './snapshot-writer.js';
 import type { TrackedAggregate, UnitOfWork } from './unit-of-work.js';
 
@@ -49,20 +49,26 @@ export class UnitsOfWork {
   /**
    * Commits all events of all aggregates of a unit, and hands them on.
    *
+   * @param idempotency stored along with them, also where there are none
    * @throws ConcurrencyError and whatever else `EventStore.commit` throws; nothing is stored then
    */
-  async commit(unit: UnitOfWork, commandId?: string): Promise<void> {
+  async commit(unit: UnitOfWork, idempotency?: IdempotencyRecord): Promise<void> {
     // 1. Nested commands still at work belong to this commit.
     await unit.settleNested();
     // 2. From here on, no event can be added.
     unit.close();
     const changed = unit.changed();
-    if (changed.length === 0) return;
+    if (changed.length === 0 && !idempotency) return;
     const events = changed.map(({ aggregate }) => aggregate.getUncommittedEvents());
+    const unique = changed.flatMap(({ aggregate, stream }) =>
+      lifecycleOf(aggregate).unique.map((change) => ({ ...change, stream })),
+    );
     // 3. All events are stored together, or none.
     await this.store.commit({
       appends: changed.map((entry, index) => this.appendOf(entry, events[index]!)),
-      metadata: metadataOf(commandId),
+      metadata: metadataOf(CommandContext.current()),
+      ...(unique.length > 0 && { unique }),
+      ...(idempotency && { idempotency }),
     });
     // 4. The aggregates are at their new versions.
     changed.forEach(({ aggregate, stream }, index) => markStored(aggregate, stream, events[index]!));
@@ -73,7 +79,10 @@ export class UnitsOfWork {
   }
 
   private appendOf({ aggregate, stream, definition }: TrackedAggregate, events: readonly object[]): StreamAppend {
-    const { version, eventTime } = lifecycleOf(aggregate);
+    const { version, eventTime, uncommitted } = lifecycleOf(aggregate);
+    const current = CommandContext.current();
+    // An event of a nested command has that one's context.
+    const metadata = uncommitted.map(({ context }) => (context === current ? undefined : metadataOf(context)));
     const state =
       definition.snapshot === 'inline'
         ? this.snapshots.take(stream, () => stateOf(aggregate, definition, this.registry.codec))
@@ -82,6 +91,7 @@ export class UnitsOfWork {
       stream,
       events,
       expectedVersion: version,
+      ...(metadata.some(Boolean) && { metadata }),
       ...(isVersionOf(aggregate, stream) && { loadedHead: { version, eventTime } }),
       ...(state && { state }),
     };
@@ -114,14 +124,4 @@ function markStored(aggregate: AggregateRoot, stream: StreamId, events: readonly
   lifecycle.version += events.length;
   lifecycle.eventTime = recordedEventOf(events.at(-1)!).eventTime.getTime();
   aggregate.uncommit();
-}
-
-function metadataOf(commandId: string | undefined): EventMetadata {
-  const { tenantId: _, ...context } = CommandContext.current();
-  if (commandId === undefined) return context;
-  return { correlationId: commandId, causationId: commandId, commandId, ...withoutUndefined(context) };
-}
-
-function withoutUndefined(values: EventMetadata): EventMetadata {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
 }

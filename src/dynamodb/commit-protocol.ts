@@ -9,13 +9,16 @@ export type WriteOutcome =
   | { readonly kind: 'conflict'; readonly taken: number }
   | { readonly kind: 'unknown'; readonly lastFailure: string };
 
-/** What tells one event from every other: its commit's id alone may have been used before. */
+/**
+ * What tells one event from every other: its commit's id alone may have been used before. What is no event has an
+ * empty eventId.
+ */
 export interface EventIdentity {
   readonly commitId: string;
   readonly eventId: string;
 }
 
-/** The events of a commit by position, and who holds the place of one in the table. */
+/** The writes of a commit by position, and who holds the place of one in the table. */
 export interface CommitPlaces {
   identityOf(position: number): EventIdentity;
   /** @throws EventStoreUnavailableError when it cannot be read */
@@ -103,5 +106,6 @@ function cancelledKind(error: unknown, kind: FailureKind): FailureKind {
 }
 
 function tableOf(request: Extract<AppendRequest, { kind: 'transaction' }>): string | undefined {
-  return request.input.TransactItems?.[0]?.Put?.TableName;
+  const { Put, Delete } = request.input.TransactItems?.[0] ?? {};
+  return (Put ?? Delete)?.TableName;
 }

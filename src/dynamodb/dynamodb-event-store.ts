@@ -5,18 +5,27 @@ import type { RecordedVersion } from '../event/recorded-event.js';
 import { streamKey, type StreamId } from '../event/stream-id.js';
 import type { Commit, CommitReference, CommitResult, StreamHead } from '../store/commit.js';
 import { outcomeOf, type CommitOutcome } from '../store/commit-outcome.js';
-import { assertEventSizes, COMMIT_LIMITS } from '../store/commit-limits.js';
 import { EventStore, type OperationOptions, type ReadRange, type TenantOptions } from '../store/event-store.js';
+import { keyOf, type IdempotencyKey, type IdempotencyRecord } from '../store/idempotency.js';
+import { idempotencyKeyText } from '../store/idempotency-key-text.js';
 import { ANY_VERSION, NO_STREAM } from '../store/expected-version.js';
 import { prepareCommit, type PreparedAppend, type PreparedCommit } from '../store/prepare-commit.js';
 import { versionRange } from '../store/read-range.js';
 import type { Snapshot, StreamSinceSnapshot } from '../store/snapshot.js';
-import { CommitOutcomeUnknownError, ConcurrencyError } from '../store/store-errors.js';
+import {
+  CommitOutcomeUnknownError,
+  ConcurrencyError,
+  DuplicateCommandError,
+  UniqueConstraintError,
+} from '../store/store-errors.js';
 import { placeEvents, recordedVersionFrom, recordInstances, type StoredEvent } from '../store/stored-event.js';
-import { appendRequest, CONDITION_BYTES, snapshotRequest } from './append-request.js';
+import { appendRequest, snapshotRequest } from './append-request.js';
+import { RECORD_SORT_KEY, recordFrom, UNIQUE_SORT_KEY } from './bookkeeping-items.js';
 import { writeCommit, type CommitPlaces } from './commit-protocol.js';
+import { commitSlots, type CommitSlot, type PlacedAppend } from './commit-slots.js';
 import { Deadline, Wait } from './deadline.js';
-import { eventItem, itemBytes, snapshotItem, type Item } from './items.js';
+import { snapshotItem } from './items.js';
+import { itemQuery } from './query-request.js';
 import { Sender } from './sender.js';
 import { StreamReader } from './stream-reader.js';
 import type { TableNames } from './table.js';
@@ -33,14 +42,14 @@ export interface DynamoDbEventStoreOptions extends TenantOptions {
 export class DynamoDbEventStore extends EventStore {
   private readonly sender: Sender;
   private readonly reader: StreamReader;
-  private readonly tableName: string;
+  private readonly tables: TableNames;
   private readonly registry: EventRegistry;
   private readonly deadlineMs: number;
 
   constructor({ client, tables, registry, deadlineMs, ...tenants }: DynamoDbEventStoreOptions) {
     super(tenants);
     this.sender = new Sender(client);
-    this.tableName = tables.events;
+    this.tables = tables;
     this.reader = new StreamReader(this.sender, tables.events);
     this.registry = registry;
     this.deadlineMs = deadlineMs;
@@ -48,28 +57,31 @@ export class DynamoDbEventStore extends EventStore {
 
   override async commit(commit: Commit, { signal }: OperationOptions = {}): Promise<CommitResult> {
     const prepared = prepareCommit(this.scopedCommit(commit), this.registry);
-    if (prepared.appends.length === 0) return { commitId: prepared.commitId, appended: [] };
+    const { commitId, idempotency } = prepared;
+    if (prepared.appends.length === 0 && !idempotency) return { commitId, appended: [] };
     const deadline = Deadline.after(this.deadlineMs, signal);
     deadline.throwIfAborted();
     // The token is the commitId, unless the caller gave that and may have used it before. Behind a stream of any
     // version the commit is placed anew after a lost race: those are other bytes, which need another token.
-    const firstToken = commit.commitId === undefined ? prepared.commitId : randomUUID();
+    const firstToken = commit.commitId === undefined ? commitId : randomUUID();
     for (let token = firstToken; ; token = randomUUID()) {
       const placed = await this.place(prepared, deadline);
-      const items = fittingItems(placed);
-
-      const slots = placed.flatMap(({ append, events }) => events.map((event) => ({ append, event })));
-      const places: CommitPlaces = {
-        identityOf: (position) => slots[position]!.event,
-        holderOf: (position) => this.reader.at(slots[position]!.append.key, slots[position]!.event.version, deadline),
-      };
-      const request = appendRequest(this.tableName, items, token);
-      const outcome = await writeCommit(this.sender, request, places, deadline);
+      const slots = commitSlots(prepared, placed, this.tables);
+      const request = appendRequest(
+        slots.map(({ write }) => write),
+        token,
+      );
+      const outcome = await writeCommit(this.sender, request, this.placesOf(slots, deadline), deadline);
       if (outcome.kind === 'stored') return stored(prepared, placed);
       if (outcome.kind === 'unknown') {
-        throw new CommitOutcomeUnknownError(prepared.commitId, placed.map(placeOf), outcome.lastFailure);
+        const { lastFailure } = outcome;
+        const key = idempotency && keyOf(idempotency);
+        throw new CommitOutcomeUnknownError(commitId, placed.map(placeOf), lastFailure, new Date(), key);
       }
-      const { append, event } = slots[outcome.taken]!;
+      const taken = slots[outcome.taken]!;
+      if (taken.kind === 'record') throw new DuplicateCommandError(keyOf(taken.record));
+      if (taken.kind === 'unique') throw new UniqueConstraintError(taken.unique.constraint, taken.unique.stream);
+      const { append, event } = taken;
       if (append.expectedVersion !== ANY_VERSION) {
         const head = await this.reader.head(append.key, deadline);
         throw new ConcurrencyError(append.stream, append.expectedVersion, head?.version ?? event.version);
@@ -83,11 +95,13 @@ export class DynamoDbEventStore extends EventStore {
 
   override async outcomeOf(commit: CommitReference, { signal }: OperationOptions = {}): Promise<CommitOutcome> {
     const deadline = Deadline.after(this.deadlineMs, signal);
-    return outcomeOf(this.scopedReference(commit), (stream, wanted) =>
-      'version' in wanted
-        ? this.reader.at(streamKey(stream), wanted.version, deadline)
-        : this.reader.find(stream, streamKey(stream), wanted.commitId, Wait.until(deadline)),
-    );
+    return outcomeOf(this.scopedReference(commit), {
+      event: (stream, wanted) =>
+        'version' in wanted
+          ? this.reader.at(streamKey(stream), wanted.version, deadline)
+          : this.reader.find(stream, streamKey(stream), wanted.commitId, Wait.until(deadline)),
+      record: (key) => this.record(key, deadline),
+    });
   }
 
   override async readSinceSnapshot(named: StreamId, tail: number): Promise<StreamSinceSnapshot> {
@@ -103,10 +117,35 @@ export class DynamoDbEventStore extends EventStore {
     return { snapshot, events: recorded(events), allEvents: recorded(all) };
   }
 
+  override async findIdempotencyRecord(key: IdempotencyKey): Promise<IdempotencyRecord | undefined> {
+    return this.record(this.scopedKey(key), Deadline.after(this.deadlineMs));
+  }
+
   override async saveSnapshot(named: StreamId, snapshot: Snapshot): Promise<void> {
     const stream = this.scoped(named);
-    const request = snapshotRequest(this.tableName, snapshotItem(stream, streamKey(stream), snapshot));
+    const request = snapshotRequest(this.tables.events, snapshotItem(stream, streamKey(stream), snapshot));
     await this.sender.writeSnapshot(request, Deadline.after(this.deadlineMs));
+  }
+
+  private async record(key: IdempotencyKey, deadline: Deadline) {
+    const query = itemQuery(this.tables.bookkeeping, idempotencyKeyText(key), RECORD_SORT_KEY);
+    const { items } = await this.sender.query(query, deadline);
+    return items[0] && recordFrom(items[0], Date.now());
+  }
+
+  /** Who holds the places of a commit, where the refusal of a write does not say it. */
+  private placesOf(slots: readonly CommitSlot[], deadline: Deadline): CommitPlaces {
+    return {
+      identityOf: (position) => slots[position]!.identity,
+      holderOf: async (position) => {
+        const slot = slots[position]!;
+        if (slot.kind === 'event') return this.reader.at(slot.append.key, slot.event.version, deadline);
+        const [pk, sk] =
+          slot.kind === 'record' ? [slot.record.keyText, RECORD_SORT_KEY] : [slot.unique.key, UNIQUE_SORT_KEY];
+        const { items } = await this.sender.query(itemQuery(this.tables.bookkeeping, pk, sk), deadline);
+        return items[0] && { commitId: String(items[0].commitId), eventId: '' };
+      },
+    };
   }
 
   private async *versions(stream: StreamId, range?: ReadRange): AsyncIterable<RecordedVersion> {
@@ -140,40 +179,8 @@ export class DynamoDbEventStore extends EventStore {
   }
 }
 
-interface PlacedAppend {
-  readonly append: PreparedAppend;
-  readonly events: readonly StoredEvent[];
-}
-
 function placeOf({ append, events }: PlacedAppend): { stream: StreamId; expectedVersion: number } {
   return { stream: append.stream, expectedVersion: events[0]!.version - 1 };
-}
-
-/**
- * The items of a commit. States that would make it too large are left out: they only save work, and must not stop the
- * events.
- *
- * @throws CommitTooLargeError
- */
-function fittingItems(placed: readonly PlacedAppend[]): [Item, ...Item[]] {
-  const all = placed.flatMap(({ append, events }) => events.map((event) => ({ event, key: append.key })));
-  const items = all.map(({ event, key }) => {
-    const item = eventItem(event, key);
-    return itemBytes(item) <= COMMIT_LIMITS.eventBytes ? item : eventItem(withoutState(event), key);
-  });
-  const total = items.reduce((sum, item) => sum + itemBytes(item) + CONDITION_BYTES, 0);
-  const fitting =
-    total <= COMMIT_LIMITS.commitBytes ? items : all.map(({ event, key }) => eventItem(withoutState(event), key));
-  assertEventSizes(
-    fitting.map((item) => ({ eventType: item.eventType as string, bytes: itemBytes(item) })),
-    CONDITION_BYTES,
-  );
-  return fitting as [Item, ...Item[]];
-}
-
-function withoutState(event: StoredEvent): StoredEvent {
-  const { state: _, ...rest } = event;
-  return rest;
 }
 
 function stored({ commitId }: PreparedCommit, placed: readonly PlacedAppend[]): CommitResult {

@@ -41,3 +41,13 @@ export function sinceSnapshotQuery(tableName: string, pk: string, tail: number):
     Limit: tail + 1,
   };
 }
+
+/** One item of bookkeeping. A query and not a get: its answer tells an item that is not there from no answer. */
+export function itemQuery(tableName: string, pk: string, sk: string): QueryCommandInput {
+  return {
+    TableName: tableName,
+    KeyConditionExpression: 'pk = :pk AND sk = :sk',
+    ExpressionAttributeValues: { ':pk': pk, ':sk': sk },
+    ConsistentRead: true,
+  };
+}

@@ -1,5 +1,5 @@
 import type { ValidationError, ValidatorOptions } from 'class-validator';
-import { classOf } from './event-type.js';
+import { classOf, eventTypeOf } from './event-type.js';
 import { InvalidEventError } from './event-errors.js';
 import type { Class } from './class-type.js';
 
@@ -32,8 +32,25 @@ export function hasValidationRules(eventClass: Class): boolean {
   return rulesOf(eventClass).length > 0;
 }
 
+let validator: EventValidator | undefined;
+
+/**
+ * Checks an event before it is applied, in a process whose application has rules; it is checked again before it is stored.
+ *
+ * @throws InvalidEventError
+ */
+export function validateEvent(event: object): void {
+  if (!validator || typeof event !== 'object' || event === null) return;
+  const eventClass = classOf(event);
+  validator(event, eventTypeOf(eventClass)?.name ?? eventClass.name);
+}
+
 /** Loads class-validator, and class-transformer where it is installed: both are optional peers. */
 export async function loadEventValidator(): Promise<EventValidator> {
+  return (validator ??= await newEventValidator());
+}
+
+async function newEventValidator(): Promise<EventValidator> {
   const { validateSync } = await import('class-validator');
   const transformer = await import('class-transformer').catch(() => undefined);
 

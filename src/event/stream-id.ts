@@ -18,15 +18,19 @@ export const MAX_KEY_BYTES = 2048;
  * @throws InvalidStreamIdError when a part is empty or not well-formed Unicode, or the key has over 2,048 bytes
  */
 export function streamKey({ tenantId, aggregateType, aggregateId }: StreamId): string {
-  const parts = [tenantKey(tenantId), keyPart('aggregateType', aggregateType), keyPart('aggregateId', aggregateId)];
-  const key = parts.join('#');
-  const bytes = Buffer.byteLength(key);
-  if (bytes > MAX_KEY_BYTES) {
-    throw new InvalidStreamIdError(
-      `The key of this stream has ${bytes} bytes, and DynamoDB takes ${MAX_KEY_BYTES}: shorten the aggregate id. (Each # and % in it counts 3.)`,
-    );
-  }
-  return key;
+  return joined(
+    [tenantKey(tenantId), keyPart('aggregateType', aggregateType), keyPart('aggregateId', aggregateId)],
+    'the aggregate id',
+  );
+}
+
+/**
+ * Likewise for what stands beside streams: the tenant first, so that access can be granted by it.
+ *
+ * @throws InvalidStreamIdError when the tenant or a part is empty or not well-formed Unicode, or the key is too long
+ */
+export function joinedKey(tenantId: string | undefined, ...parts: readonly string[]): string {
+  return joined([tenantKey(tenantId), ...parts.map((part) => keyPart('A part of a key', part))], 'its parts');
 }
 
 /** The tenant as the first part of a key; empty without one. */
@@ -39,7 +43,18 @@ export function streamName({ tenantId, aggregateType, aggregateId }: StreamId): 
   return `${aggregateType} "${aggregateId}"${tenantId === undefined ? '' : ` of tenant "${tenantId}"`}`;
 }
 
-function keyPart(name: keyof StreamId, part: unknown): string {
+function joined(parts: readonly string[], toShorten: string): string {
+  const key = parts.join('#');
+  const bytes = Buffer.byteLength(key);
+  if (bytes > MAX_KEY_BYTES) {
+    throw new InvalidStreamIdError(
+      `The key of this stream has ${bytes} bytes, and DynamoDB takes ${MAX_KEY_BYTES}: shorten ${toShorten}. (Each # and % in it counts 3.)`,
+    );
+  }
+  return key;
+}
+
+function keyPart(name: string, part: unknown): string {
   if (typeof part !== 'string') throw new InvalidStreamIdError(`${name} must be a string, and is ${typeName(part)}.`);
   if (part === '') throw new InvalidStreamIdError(`${name} must not be empty.`);
   if (!part.isWellFormed()) {

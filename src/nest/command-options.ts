@@ -3,6 +3,7 @@ import type { ModulesContainer } from '@nestjs/core';
 import type { Class } from '../event/class-type.js';
 
 const CONFLICT_RETRIES = Symbol.for('nestjs-dynamodb-event-store:conflict-retries');
+const IDEMPOTENT = Symbol.for('nestjs-dynamodb-event-store:idempotent');
 const OWN_UNIT_OF_WORK = Symbol.for('nestjs-dynamodb-event-store:own-unit-of-work');
 
 /** Where `@CommandHandler` of @nestjs/cqrs, 11 and 12, keeps the command's class. */
@@ -27,10 +28,22 @@ export function OwnUnitOfWork(): ClassDecorator {
   return (handler) => Reflect.defineMetadata(OWN_UNIT_OF_WORK, true, handler);
 }
 
+/**
+ * Carries each command of this handler out once for its key: a repeat gets the first one's result, and its handler does
+ * not run. A command that fails may be sent again. Without a key, here or in the `CommandContext`, every command counts.
+ *
+ * @param key of a command, 1 to 255 characters; two commands of one class with one key are the same command
+ */
+// oxlint-disable-next-line typescript/no-explicit-any -- each handler has a command class of its own
+export function Idempotent<C extends object = any>(key: (command: C) => string | undefined): ClassDecorator {
+  return (handler) => Reflect.defineMetadata(IDEMPOTENT, key, handler);
+}
+
 /** What the decorators on a command's handler say. */
 export interface CommandOptions {
   readonly conflictRetries?: number;
   readonly ownUnitOfWork: boolean;
+  readonly idempotencyKey?: (command: object) => string | undefined;
 }
 
 /** The options of all command handlers of the application, by command class. */
@@ -48,7 +61,9 @@ export function commandOptionsIn(modules: ModulesContainer): ReadonlyMap<Class, 
 
 function optionsOf(handler: Class): CommandOptions {
   const conflictRetries = Reflect.getMetadata(CONFLICT_RETRIES, handler) as number | undefined;
+  const idempotencyKey = Reflect.getMetadata(IDEMPOTENT, handler) as CommandOptions['idempotencyKey'];
   return {
+    ...(idempotencyKey && { idempotencyKey }),
     ownUnitOfWork: Reflect.hasMetadata(OWN_UNIT_OF_WORK, handler),
     ...(conflictRetries !== undefined && { conflictRetries }),
   };

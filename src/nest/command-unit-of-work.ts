@@ -5,12 +5,14 @@ import { CommandBus, EventBus, type AsyncContext } from '@nestjs/cqrs';
 import { UnitOfWork } from '../aggregate/unit-of-work.js';
 import type { UnitsOfWork } from '../aggregate/units-of-work.js';
 import type { Class } from '../event/class-type.js';
+import { runCommand } from '../event/command-context.js';
 import { classOf } from '../event/event-type.js';
 import { copyInstance } from '../event/plain-copy.js';
 import { ConcurrencyError } from '../store/store-errors.js';
 import { contextOf, copyContext } from './async-context.js';
 import { commandOptionsIn, type CommandOptions } from './command-options.js';
 import type { CommittedEvents } from './committed-events.js';
+import type { IdempotentCommands, RecordOf } from './idempotent-commands.js';
 
 type Execute = (command: object, context?: AsyncContext) => Promise<unknown>;
 
@@ -24,6 +26,7 @@ export class CommandUnitOfWork {
     private readonly modules: ModulesContainer,
     private readonly units: UnitsOfWork,
     private readonly events: CommittedEvents,
+    private readonly idempotent: IdempotentCommands,
     private readonly conflictRetries: number,
   ) {}
 
@@ -84,12 +87,26 @@ export class CommandUnitOfWork {
     command: object,
     context?: AsyncContext,
   ): Promise<unknown> {
-    const { ownUnitOfWork = false, conflictRetries = this.conflictRetries } = this.options.get(classOf(command)) ?? {};
+    const options = this.options.get(classOf(command)) ?? { ownUnitOfWork: false };
+    const commandId = randomUUID();
     // A nested command joins the unit that is running.
     const outer = this.units.current();
-    if (outer && !ownUnitOfWork) return outer.join(() => original(command, context));
+    if (outer && !options.ownUnitOfWork) {
+      return outer.join(() => runCommand(commandId, () => original(command, context)));
+    }
+    return this.idempotent.once(command, options.idempotencyKey?.(command), (recordOf) =>
+      runCommand(commandId, () => this.carryOut(original, bus, command, context, options, recordOf)),
+    );
+  }
 
-    const commandId = randomUUID();
+  private async carryOut(
+    original: Execute,
+    bus: EventBus | undefined,
+    command: object,
+    context: AsyncContext | undefined,
+    { conflictRetries = this.conflictRetries }: CommandOptions,
+    recordOf: RecordOf | undefined,
+  ): Promise<unknown> {
     const pristine = conflictRetries > 0 ? copyInstance(command) : command;
     const pristineContext = context ?? contextOf(command);
     for (let attempt = 0; ; attempt++) {
@@ -101,7 +118,7 @@ export class CommandUnitOfWork {
       const result = await this.handle(unit, () => original(sent, sentContext));
       try {
         // 3. All that it changed is stored together, and published.
-        await this.units.commit(unit, commandId);
+        await this.units.commit(unit, recordOf?.(result));
         return result;
       } catch (error) {
         // 4. Another commit came first: the decision was made on what is no longer true, so it is made again.

@@ -1,6 +1,8 @@
 import { Logger } from '@nestjs/common';
 import type { ModulesContainer } from '@nestjs/core';
 import { EventBus, type AsyncContext } from '@nestjs/cqrs';
+import { runCausedBy } from '../event/command-context.js';
+import { recordedEventOf } from '../event/recorded-event.js';
 
 /** Publishes stored events on the Nest event bus, where `@EventsHandler` and `@Saga` classes wait for them. */
 export class CommittedEvents {
@@ -11,10 +13,17 @@ export class CommittedEvents {
   /** Never throws: the events are stored, so a handler that fails must not make the command look failed. */
   publish(events: readonly object[], bus: EventBus | undefined = this.anyBus(), context?: AsyncContext): void {
     if (!bus) return;
+    // A publisher of your own may send many at once; otherwise each event is the cause of what its handlers do.
+    if (bus.publisher.publishAll) return this.guard(() => publishAll(bus, events, context));
+    for (const event of events) {
+      this.guard(() => runCausedBy(recordedEventOf(event), () => publishAll(bus, [event], context)));
+    }
+  }
+
+  private guard(publish: () => unknown): void {
     try {
-      const published = (context ? bus.publishAll([...events], context) : bus.publishAll([...events])) as unknown;
       // Publishers of your own, as for Kafka, may answer with promises.
-      void Promise.all([published].flat()).catch((error: unknown) => this.report(error));
+      void Promise.all([publish()].flat()).catch((error: unknown) => this.report(error));
     } catch (error) {
       this.report(error);
     }
@@ -34,4 +43,8 @@ export class CommittedEvents {
       error instanceof Error ? error.stack : undefined,
     );
   }
+}
+
+function publishAll(bus: EventBus, events: readonly object[], context: AsyncContext | undefined): unknown {
+  return context ? bus.publishAll([...events], context) : bus.publishAll([...events]);
 }

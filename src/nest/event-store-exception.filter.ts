@@ -4,6 +4,8 @@ import { EventStoreError, type EventStoreErrorCode } from '../event/event-store-
 const STATUS: Partial<Record<EventStoreErrorCode, HttpStatus>> = {
   AGGREGATE_NOT_FOUND: HttpStatus.NOT_FOUND,
   CONCURRENCY: HttpStatus.CONFLICT,
+  DUPLICATE_COMMAND: HttpStatus.CONFLICT,
+  UNIQUE_CONSTRAINT: HttpStatus.CONFLICT,
   COMMIT_TOO_LARGE: HttpStatus.PAYLOAD_TOO_LARGE,
   INVALID_EVENT: HttpStatus.UNPROCESSABLE_ENTITY,
   INVALID_STREAM_ID: HttpStatus.UNPROCESSABLE_ENTITY,

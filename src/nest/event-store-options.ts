@@ -1,5 +1,6 @@
 import type { DynamoDbOptions } from '../dynamodb/dynamodb-connection.js';
 import type { TableNames } from '../dynamodb/table.js';
+import type { CommandContextSources } from './command-context.interceptor.js';
 import type { ValueType } from '../event/value-type.js';
 import { EventStoreError } from '../event/event-store-error.js';
 
@@ -17,6 +18,12 @@ export interface EventStoreModuleOptions extends DynamoDbOptions {
   readonly requireTenant?: boolean;
   /** Check events by their class-validator rules when they are read as well, after upcasting; default false. */
   readonly validateOnLoad?: boolean;
+  /** Where the `CommandContextInterceptor` finds user, tenant and further values of a request. */
+  readonly commandContext?: CommandContextSources;
+  readonly idempotency?: {
+    /** How long the key of a command that was carried out is kept, in milliseconds; default 86,400,000, a day. */
+    readonly keepForMs?: number;
+  };
   readonly snapshots?: {
     /** Let a command wait until its snapshots are written, where the process may freeze after it, as on Lambda. Default false. */
     readonly wait?: boolean;
@@ -35,6 +42,8 @@ export interface EventStoreSettings extends DynamoDbOptions {
   readonly deadlineMs: number;
   readonly requireTenant: boolean;
   readonly validateOnLoad: boolean;
+  readonly commandContext: CommandContextSources;
+  readonly keepIdempotencyKeysMs: number;
   readonly waitForSnapshots: boolean;
   readonly valueTypes: readonly ValueType[];
 }
@@ -46,6 +55,11 @@ export class InvalidConfigurationError extends EventStoreError {
 
 /** An hour; a timer of Node overflows at 25 days. */
 const MAX_DEADLINE_MS = 3_600_000;
+
+const DAY_MS = 24 * 3_600_000;
+
+/** A repeat that finds no key any more is carried out again; see `outcomeOf` for how late a request may arrive. */
+const MIN_KEEP_KEYS_MS = 15 * 60_000;
 
 const IN_MEMORY_TABLES: TableNames = { events: 'memory', bookkeeping: 'memory' };
 
@@ -61,6 +75,7 @@ export function settingsFrom(options: EventStoreModuleOptions): EventStoreSettin
     snapshots,
     valueTypes = [],
   } = options;
+  const keepIdempotencyKeysMs = options.idempotency?.keepForMs ?? DAY_MS;
   if (storage !== 'dynamodb' && storage !== 'memory') {
     throw new InvalidConfigurationError(`storage must be 'dynamodb' or 'memory'.`);
   }
@@ -83,6 +98,11 @@ export function settingsFrom(options: EventStoreModuleOptions): EventStoreSettin
       `deadlineMs must be a number of milliseconds above 0, at most ${MAX_DEADLINE_MS}.`,
     );
   }
+  if (!(Number.isSafeInteger(keepIdempotencyKeysMs) && keepIdempotencyKeysMs >= MIN_KEEP_KEYS_MS)) {
+    throw new InvalidConfigurationError(
+      `idempotency.keepForMs must be a whole number of milliseconds from ${MIN_KEEP_KEYS_MS}, as a request may arrive that late.`,
+    );
+  }
   return {
     storage,
     tables: options.tables ?? IN_MEMORY_TABLES,
@@ -91,6 +111,8 @@ export function settingsFrom(options: EventStoreModuleOptions): EventStoreSettin
     deadlineMs,
     requireTenant,
     validateOnLoad,
+    commandContext: options.commandContext ?? {},
+    keepIdempotencyKeysMs,
     waitForSnapshots: snapshots?.wait ?? false,
     valueTypes,
     ...(options.client && { client: options.client }),

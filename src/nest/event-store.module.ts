@@ -26,8 +26,10 @@ import { EventRegistry } from '../event/event-registry.js';
 import { eventTypeOf } from '../event/event-type.js';
 import { EventStore } from '../store/event-store.js';
 import { InMemoryEventStore } from '../store/in-memory-event-store.js';
+import { COMMAND_CONTEXT_SOURCES } from './command-context.interceptor.js';
 import { CommandUnitOfWork } from './command-unit-of-work.js';
 import { CommittedEvents } from './committed-events.js';
+import { IdempotentCommands } from './idempotent-commands.js';
 import { settingsFrom, type EventStoreModuleOptions, type EventStoreSettings } from './event-store-options.js';
 import { getAggregateRepositoryToken } from './inject-aggregate-repository.js';
 
@@ -43,6 +45,11 @@ const CONNECTION = Symbol('DynamoDbConnection');
 
 const providers: Provider[] = [
   { provide: SETTINGS, inject: [MODULE_OPTIONS_TOKEN], useFactory: settingsFrom },
+  {
+    provide: COMMAND_CONTEXT_SOURCES,
+    inject: [SETTINGS],
+    useFactory: ({ commandContext }: EventStoreSettings) => commandContext,
+  },
   {
     provide: CONNECTION,
     inject: [SETTINGS],
@@ -91,13 +98,18 @@ const providers: Provider[] = [
   },
   {
     provide: CommandUnitOfWork,
-    inject: [ModulesContainer, UnitsOfWork, CommittedEvents, SETTINGS],
+    inject: [ModulesContainer, UnitsOfWork, CommittedEvents, EventStore, EventRegistry, SETTINGS],
     useFactory: (
       modules: ModulesContainer,
       units: UnitsOfWork,
       events: CommittedEvents,
-      { conflictRetries }: EventStoreSettings,
-    ) => new CommandUnitOfWork(modules, units, events, conflictRetries),
+      store: EventStore,
+      registry: EventRegistry,
+      { conflictRetries, keepIdempotencyKeysMs }: EventStoreSettings,
+    ) => {
+      const idempotent = new IdempotentCommands(store, registry, keepIdempotencyKeysMs);
+      return new CommandUnitOfWork(modules, units, events, idempotent, conflictRetries);
+    },
   },
 ];
 
@@ -107,7 +119,7 @@ const providers: Provider[] = [
  */
 @Module({
   providers,
-  exports: [EventStore, EventRegistry, AggregateRegistry, UnitsOfWork, CommittedEvents],
+  exports: [COMMAND_CONTEXT_SOURCES, EventStore, EventRegistry, AggregateRegistry, UnitsOfWork, CommittedEvents],
 })
 export class EventStoreModule
   extends ConfigurableModuleClass

@@ -10,26 +10,26 @@ export const COMMIT_LIMITS = {
   commitBytes: 4 * 1024 * 1024,
 } as const;
 
-export function assertEventCount(events: number): void {
-  if (events > COMMIT_LIMITS.events) {
-    throw new CommitTooLargeError('The commit', events, COMMIT_LIMITS.events, 'events');
+/** @param others what is stored along with the events in the same transaction */
+export function assertEventCount(events: number, others: number): void {
+  if (events + others > COMMIT_LIMITS.events) {
+    throw new CommitTooLargeError('The commit', events + others, COMMIT_LIMITS.events, 'events');
   }
 }
 
 /**
  * @param sizes the events with their sizes in bytes, as stored
- * @param overhead what each event adds to a commit beside its own size
+ * @param total the size of the whole commit, with all that is stored or checked beside the events
  */
 export function assertEventSizes(
   sizes: readonly { readonly eventType: string; readonly bytes: number }[],
-  overhead = 0,
+  total = sizes.reduce((sum, { bytes }) => sum + bytes, 0),
 ): void {
   for (const { eventType, bytes } of sizes) {
     if (bytes > COMMIT_LIMITS.eventBytes) {
       throw new CommitTooLargeError(`The event ${eventType}`, bytes, COMMIT_LIMITS.eventBytes, 'bytes');
     }
   }
-  const total = sizes.reduce((sum, { bytes }) => sum + bytes + overhead, 0);
   if (total > COMMIT_LIMITS.commitBytes) {
     throw new CommitTooLargeError('The commit', total, COMMIT_LIMITS.commitBytes, 'bytes');
   }

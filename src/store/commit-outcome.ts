@@ -1,5 +1,6 @@
 import type { StreamId } from '../event/stream-id.js';
 import type { CommitReference } from './commit.js';
+import type { IdempotencyKey } from './idempotency.js';
 import { ANY_VERSION } from './expected-version.js';
 import { InvalidCommitError } from './store-errors.js';
 
@@ -17,11 +18,15 @@ export type CommitOutcome = 'stored' | 'not-stored' | 'undecided';
  */
 const REQUESTS_EXPIRE_AFTER_MS = 15 * 60_000;
 
-/** Finds the event that stands where a commit's first event of this append would stand, or this commit's event. */
-export type FindHolder = (
-  stream: StreamId,
-  wanted: { readonly version: number } | { readonly commitId: string },
-) => Promise<{ readonly commitId: string } | undefined>;
+export interface Finder {
+  /** The event that stands where a commit's first event of this append would stand, or this commit's event. */
+  event(
+    stream: StreamId,
+    wanted: { readonly version: number } | { readonly commitId: string },
+  ): Promise<{ readonly commitId: string } | undefined>;
+  /** What is kept for an idempotency key. */
+  record(key: IdempotencyKey): Promise<{ readonly commitId: string } | undefined>;
+}
 
 /**
  * A commit is atomic, so one event of it proves the whole; another commit's event in one of its places proves that it
@@ -29,17 +34,21 @@ export type FindHolder = (
  *
  * @throws InvalidCommitError when the commit has no id to find it by
  */
-export async function outcomeOf(commit: CommitReference, find: FindHolder): Promise<CommitOutcome> {
-  const { commitId, lastAttemptAt } = commit;
+export async function outcomeOf(commit: CommitReference, find: Finder): Promise<CommitOutcome> {
+  const { commitId, lastAttemptAt, idempotency } = commit;
   const appends = commit.appends.filter(({ events }) => events?.length !== 0);
-  if (commitId === undefined || appends.length === 0) {
+  if (commitId === undefined || (appends.length === 0 && !idempotency)) {
     throw new InvalidCommitError(
       'outcomeOf needs the CommitOutcomeUnknownError, or the commit with the commitId that you gave it.',
     );
   }
   for (const { stream, expectedVersion } of appends) {
     const wanted = expectedVersion === ANY_VERSION ? { commitId } : { version: expectedVersion + 1 };
-    const holder = await find(stream, wanted);
+    const holder = await find.event(stream, wanted);
+    if (holder) return holder.commitId === commitId ? 'stored' : 'not-stored';
+  }
+  if (appends.length === 0) {
+    const holder = await find.record(idempotency!);
     if (holder) return holder.commitId === commitId ? 'stored' : 'not-stored';
   }
   const expired =

@@ -5,6 +5,7 @@ import type { StreamId } from '../event/stream-id.js';
 import type { Commit, CommitReference, CommitResult } from './commit.js';
 import type { CommitOutcome } from './commit-outcome.js';
 import type { ExpectedVersion } from './expected-version.js';
+import type { IdempotencyKey, IdempotencyRecord } from './idempotency.js';
 import type { Snapshot, StreamSinceSnapshot } from './snapshot.js';
 import { MissingTenantError } from './store-errors.js';
 
@@ -68,6 +69,8 @@ export abstract class EventStore {
    * Stores the events of several streams atomically: 1 to 100 events of together at most 4 MB.
    *
    * @throws ConcurrencyError when a stream is at another version than expected
+   * @throws DuplicateCommandError when there is a record of its idempotency key already
+   * @throws UniqueConstraintError when another aggregate holds a value that one of these reserves
    * @throws CommitTooLargeError, InvalidStreamIdError, InvalidCommitError, InvalidEventError, MissingTenantError,
    *   UnserializableEventError before anything is written
    * @throws EventStoreUnavailableError when nothing could be written before the deadline
@@ -107,6 +110,9 @@ export abstract class EventStore {
    */
   abstract readSinceSnapshot(stream: StreamId, tail: number): Promise<StreamSinceSnapshot>;
 
+  /** What is kept of a command that was carried out; one request, and undefined when there is nothing or it has expired. */
+  abstract findIdempotencyRecord(key: IdempotencyKey): Promise<IdempotencyRecord | undefined>;
+
   /** Keeps a snapshot, unless a newer one is there. */
   abstract saveSnapshot(stream: StreamId, snapshot: Snapshot): Promise<void>;
 
@@ -121,13 +127,29 @@ export abstract class EventStore {
   }
 
   protected scopedCommit(commit: Commit): Commit {
-    return { ...commit, appends: commit.appends.map((append) => ({ ...append, stream: this.scoped(append.stream) })) };
+    const { appends, idempotency, unique } = commit;
+    return {
+      ...commit,
+      appends: appends.map((append) => ({ ...append, stream: this.scoped(append.stream) })),
+      ...(idempotency && { idempotency: this.scopedKey(idempotency) }),
+      ...(unique && { unique: unique.map((change) => ({ ...change, stream: this.scoped(change.stream) })) }),
+    };
+  }
+
+  protected scopedKey<K extends IdempotencyKey>(key: K): K {
+    const tenantId = this.tenantOr(key.tenantId);
+    return tenantId === undefined ? key : { ...key, tenantId };
   }
 
   protected scopedReference(commit: CommitReference): CommitReference {
     const appends = commit.appends.map((append) => ({ ...append, stream: this.scoped(append.stream) }));
-    const { commitId, lastAttemptAt } = commit;
-    return { appends, ...(commitId !== undefined && { commitId }), ...(lastAttemptAt && { lastAttemptAt }) };
+    const { commitId, lastAttemptAt, idempotency } = commit;
+    return {
+      appends,
+      ...(commitId !== undefined && { commitId }),
+      ...(lastAttemptAt && { lastAttemptAt }),
+      ...(idempotency && { idempotency: this.scopedKey(idempotency) }),
+    };
   }
 
   /** @throws MissingTenantError when there has to be one */

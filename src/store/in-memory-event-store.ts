@@ -7,11 +7,13 @@ import { outcomeOf, type CommitOutcome } from './commit-outcome.js';
 import { assertEventSizes } from './commit-limits.js';
 import { EventStore, type OperationOptions, type ReadRange, type TenantOptions } from './event-store.js';
 import { ANY_VERSION } from './expected-version.js';
+import { keyOf, type IdempotencyKey, type IdempotencyRecord } from './idempotency.js';
+import { idempotencyKeyText } from './idempotency-key-text.js';
 import { throwIfAborted } from './operation-signal.js';
 import { prepareCommit } from './prepare-commit.js';
 import { versionRange } from './read-range.js';
 import type { Snapshot, StreamSinceSnapshot } from './snapshot.js';
-import { ConcurrencyError } from './store-errors.js';
+import { ConcurrencyError, DuplicateCommandError, UniqueConstraintError } from './store-errors.js';
 import { placeEvents, recordedVersionFrom, recordInstances, type StoredEvent } from './stored-event.js';
 
 /**
@@ -22,6 +24,9 @@ import { placeEvents, recordedVersionFrom, recordInstances, type StoredEvent } f
 export class InMemoryEventStore extends EventStore {
   private readonly streams = new Map<string, StoredEvent[]>();
   private readonly snapshots = new Map<string, Snapshot>();
+  private readonly records = new Map<string, IdempotencyRecord & { readonly commitId: string }>();
+  /** Key of the stream that holds a unique value. */
+  private readonly holders = new Map<string, string>();
 
   constructor(
     private readonly registry: EventRegistry,
@@ -33,7 +38,9 @@ export class InMemoryEventStore extends EventStore {
   override async commit(commit: Commit, { signal }: OperationOptions = {}): Promise<CommitResult> {
     throwIfAborted(signal);
     const prepared = prepareCommit(this.scopedCommit(commit), this.registry);
+    const { commitId, idempotency, unique } = prepared;
     const now = Date.now();
+    if (idempotency && this.record(idempotency.keyText)) throw new DuplicateCommandError(keyOf(idempotency));
     const placed = prepared.appends.map((append) => {
       const head = this.head(append.key);
       if (append.expectedVersion !== ANY_VERSION && append.expectedVersion !== head.version) {
@@ -46,6 +53,10 @@ export class InMemoryEventStore extends EventStore {
         events.map(({ eventType, eventData }) => ({ eventType, bytes: storedBytes(eventData) })),
       ),
     );
+    for (const { key, constraint, stream, holdersBefore } of unique) {
+      const holder = this.holders.get(key);
+      if (holder !== undefined && !holdersBefore.includes(holder)) throw new UniqueConstraintError(constraint, stream);
+    }
     // No await stands between the checks and this: that makes it atomic.
     for (const { append, events } of placed) {
       const stream = this.streams.get(append.key);
@@ -53,19 +64,27 @@ export class InMemoryEventStore extends EventStore {
       else this.streams.set(append.key, events);
       recordInstances(events, append.events);
     }
+    for (const { key, stream, held } of unique) {
+      if (held) this.holders.set(key, streamKey(stream));
+      else this.holders.delete(key);
+    }
+    if (idempotency) this.records.set(idempotency.keyText, { ...idempotency, commitId });
     return {
-      commitId: prepared.commitId,
+      commitId,
       appended: placed.map(({ append, events }) => ({ stream: append.stream, version: events.at(-1)!.version })),
     };
   }
 
   override async outcomeOf(commit: CommitReference, { signal }: OperationOptions = {}): Promise<CommitOutcome> {
     throwIfAborted(signal);
-    const outcome = await outcomeOf(this.scopedReference(commit), async (stream, wanted) => {
-      const events = this.streams.get(streamKey(stream)) ?? [];
-      return 'version' in wanted
-        ? events[wanted.version - 1]
-        : events.findLast(({ commitId }) => commitId === wanted.commitId);
+    const outcome = await outcomeOf(this.scopedReference(commit), {
+      event: async (stream, wanted) => {
+        const events = this.streams.get(streamKey(stream)) ?? [];
+        return 'version' in wanted
+          ? events[wanted.version - 1]
+          : events.findLast(({ commitId }) => commitId === wanted.commitId);
+      },
+      record: async (key) => this.records.get(idempotencyKeyText(key)),
     });
     // Nothing is ever under way here.
     return outcome === 'undecided' ? 'not-stored' : outcome;
@@ -88,11 +107,20 @@ export class InMemoryEventStore extends EventStore {
     return { snapshot, events, allEvents: this.versions(stream) };
   }
 
+  override async findIdempotencyRecord(key: IdempotencyKey): Promise<IdempotencyRecord | undefined> {
+    return this.record(idempotencyKeyText(this.scopedKey(key)));
+  }
+
   override async saveSnapshot(stream: StreamId, snapshot: Snapshot): Promise<void> {
     const key = streamKey(this.scoped(stream));
     const kept = this.snapshots.get(key);
     if (kept && kept.version >= snapshot.version && kept.snapshotVersion >= snapshot.snapshotVersion) return;
     this.snapshots.set(key, snapshot);
+  }
+
+  private record(keyText: string): IdempotencyRecord | undefined {
+    const record = this.records.get(keyText);
+    return record && record.expiresAt > Date.now() ? record : undefined;
   }
 
   private async *versions(stream: StreamId, range?: ReadRange): AsyncIterable<RecordedVersion> {

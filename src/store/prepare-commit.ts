@@ -6,18 +6,28 @@ import { MAX_KEY_BYTES, streamKey, streamName, tenantKey, type StreamId } from '
 import type { Commit, StreamAppend } from './commit.js';
 import { assertEventCount } from './commit-limits.js';
 import { ANY_VERSION } from './expected-version.js';
+import type { IdempotencyRecord } from './idempotency.js';
+import { idempotencyKeyText } from './idempotency-key-text.js';
 import { InvalidCommitError } from './store-errors.js';
+import { uniqueWrites, type UniqueWrite } from './unique-values.js';
 
 /** An append that has passed every check that needs no database, its events encoded. */
-export interface PreparedAppend extends StreamAppend {
+export interface PreparedAppend extends Omit<StreamAppend, 'metadata'> {
   readonly key: string;
+  /** Of each event. */
+  readonly metadata: readonly EventMetadata[];
   readonly encoded: readonly EncodedEvent[];
 }
 
 export interface PreparedCommit {
   readonly commitId: string;
-  readonly metadata: EventMetadata;
   readonly appends: readonly PreparedAppend[];
+  readonly idempotency: PreparedRecord | undefined;
+  readonly unique: readonly UniqueWrite[];
+}
+
+export interface PreparedRecord extends IdempotencyRecord {
+  readonly keyText: string;
 }
 
 /** DynamoDB's limit for a ClientRequestToken (API reference of TransactWriteItems). */
@@ -39,19 +49,39 @@ export function prepareCommit(commit: Commit, registry: EventRegistry): Prepared
     keys.add(key);
     assertExpectedVersion(append);
   }
-  assertEventCount(appends.reduce((count, append) => count + append.events.length, 0));
+  const idempotency = commit.idempotency && {
+    ...commit.idempotency,
+    keyText: idempotencyKeyText(commit.idempotency),
+  };
+  const unique = uniqueWrites(commit.unique ?? []);
+  for (const { constraint, holdersBefore } of unique) {
+    if (holdersBefore.every((key) => appends.some((append) => streamKey(append.stream) === key))) continue;
+    throw new InvalidCommitError(
+      `An aggregate that reserves or releases its ${constraint} has no event in the commit: apply one that says so.`,
+    );
+  }
+  assertEventCount(
+    appends.reduce((count, append) => count + append.events.length, 0),
+    unique.length + (idempotency ? 1 : 0),
+  );
+  const shared = checkedMetadata(commit.metadata, appends);
   return {
     commitId,
-    metadata: checkedMetadata(commit.metadata, appends),
     // Copies, as the caller may go on with what it handed over while this is under way.
     appends: appends.map((append) => ({
       ...append,
       stream: { ...append.stream },
       events: [...append.events],
+      metadata: append.events.map((_, index) => {
+        const own = append.metadata?.[index];
+        return own ? { ...shared, ...checkedMetadata(own, [append]) } : shared;
+      }),
       ...(append.loadedHead && { loadedHead: { ...append.loadedHead } }),
       key: streamKey(append.stream),
       encoded: append.events.map((event) => registry.encode(event)),
     })),
+    idempotency,
+    unique,
   };
 }
 

@@ -1,6 +1,7 @@
 import { EventStoreError } from '../event/event-store-error.js';
 import { streamName, type StreamId } from '../event/stream-id.js';
 import type { CommitReference } from './commit.js';
+import type { IdempotencyKey } from './idempotency.js';
 import { NO_STREAM, type ExpectedVersion } from './expected-version.js';
 
 /** Another commit came first: the stream is not at the expected version. Nothing was written; load again and retry. */
@@ -55,8 +56,10 @@ export class CommitOutcomeUnknownError extends EventStoreError implements Commit
     lastFailure: string,
     /** When its last request was given up. One that was under way then may still arrive. */
     readonly lastAttemptAt: Date = new Date(),
+    /** The idempotency key that it was to be stored with. */
+    readonly idempotency: IdempotencyKey | undefined = undefined,
   ) {
-    const names = appends.map(({ stream }) => streamName(stream)).join(', ');
+    const names = appends.map(({ stream }) => streamName(stream)).join(', ') || 'no stream';
     super(
       `It is unknown whether commit ${commitId} to ${names} was stored (${lastFailure}). Ask eventStore.outcomeOf(error) before you try again.`,
     );
@@ -84,6 +87,43 @@ export class EventStoreUnavailableError extends EventStoreError {
 /** A commit that makes no sense, such as the same stream twice. Nothing was written. */
 export class InvalidCommitError extends EventStoreError {
   readonly code = 'INVALID_COMMIT';
+}
+
+/** Why a repeated command was refused: its body differs, or the first one's result was too large or not storable. */
+export type DuplicateReason = 'carried-out' | 'other-body' | 'result-not-kept';
+
+const DUPLICATE: Record<DuplicateReason, string> = {
+  'carried-out': 'has been carried out already. Nothing was stored again.',
+  'other-body':
+    'was carried out with another body: use a new key for each new command, and the same only to repeat it.',
+  'result-not-kept':
+    'has been carried out already, and its result was not kept, as it was too large or could not be stored. Return less, such as an id.',
+};
+
+/** A command with this idempotency key has been carried out before, and its result cannot be given. Nothing was written. */
+export class DuplicateCommandError extends EventStoreError {
+  readonly code = 'DUPLICATE_COMMAND';
+
+  constructor(
+    readonly idempotency: IdempotencyKey,
+    readonly reason: DuplicateReason = 'carried-out',
+  ) {
+    super(`A ${idempotency.command} with this idempotency key ${DUPLICATE[reason]}`);
+  }
+}
+
+/** Another aggregate of the tenant holds the value. Nothing was written. */
+export class UniqueConstraintError extends EventStoreError {
+  readonly code = 'UNIQUE_CONSTRAINT';
+
+  constructor(
+    /** The name given to `reserve`, such as `email`. */
+    readonly constraint: string,
+    /** The aggregate that wanted it. */
+    readonly stream: StreamId,
+  ) {
+    super(`${streamName(stream)} cannot have this ${constraint}: another aggregate holds it. Choose another value.`);
+  }
 }
 
 /** `requireTenant` is set, and the operation names no tenant. Nothing was read or written. */

@@ -40,7 +40,7 @@ export function placeEvents(
     version: head.version + 1 + index,
     eventId: randomUUID(),
     eventTime: firstTime + index,
-    metadata: commit.metadata,
+    metadata: append.metadata[index]!,
     commitId: commit.commitId,
     commitIndex: index,
     commitSize: append.encoded.length,

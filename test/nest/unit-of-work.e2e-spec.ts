@@ -229,7 +229,7 @@ describe.each<Storage>(['memory', 'dynamodb'])('the unit of work of a command (%
       const [a, b] = [await accounts.load('a'), await accounts.load('b')];
       a.deposit(1);
       b.deposit(1);
-      expect(() => a.apply(new MoneyDeposited(Number.NaN))).toThrow('no amount');
+      expect(() => a.apply(new MoneyWithdrawn(Number.NaN))).toThrow('no amount');
     });
     await expect(attempt).rejects.toMatchObject({ code: 'AGGREGATE_UNUSABLE' });
     expect([await balance('a'), await balance('b')]).toEqual([0, 0]);

@@ -17,8 +17,8 @@ export const BUGS: readonly PlantedBug[] = [
     name: 'blind-write',
     harm: 'A commit that lost its race overwrites the events of the winner.',
     file: 'dynamodb/append-request.ts',
-    find: '    ConditionExpression: PLACE_IS_FREE,\n',
-    replace: '',
+    find: 'Item: item, ConditionExpression: PLACE_IS_FREE, ',
+    replace: 'Item: item, ',
     caughtBy: [
       faults('is a conflict when another came first'),
       contract('lets exactly one of several racing appends in'),
@@ -53,8 +53,8 @@ export const BUGS: readonly PlantedBug[] = [
     name: 'used-commit-id-as-token',
     harm: 'A second import under a commitId that was used before fails, or is taken for the first one by DynamoDB.',
     file: 'dynamodb/dynamodb-event-store.ts',
-    find: 'commit.commitId === undefined ? prepared.commitId : randomUUID()',
-    replace: 'prepared.commitId',
+    find: 'commit.commitId === undefined ? commitId : randomUUID()',
+    replace: 'commitId',
     caughtBy: [contract('does not take a commitId that was used before')],
   },
   {
@@ -90,12 +90,15 @@ export const BUGS: readonly PlantedBug[] = [
     name: 'commit-in-several-writes',
     harm: 'A command that loses a race or a connection leaves half of its events behind.',
     file: 'dynamodb/dynamodb-event-store.ts',
-    find: `const request = appendRequest(this.tableName, items, token);
-      const outcome = await writeCommit(this.sender, request, places, deadline);`,
-    replace: `const write = (item: Item) =>
-        writeCommit(this.sender, appendRequest(this.tableName, [item], token), places, deadline);
-      let outcome = await write(items[0]);
-      for (const item of items.slice(1)) if (outcome.kind === 'stored') outcome = await write(item);`,
+    find: `const request = appendRequest(
+        slots.map(({ write }) => write),
+        token,
+      );
+      const outcome = await writeCommit(this.sender, request, this.placesOf(slots, deadline), deadline);`,
+    replace: `const writeOne = (slot: CommitSlot) =>
+        writeCommit(this.sender, appendRequest([slot.write], token), this.placesOf([slot], deadline), deadline);
+      let outcome = await writeOne(slots[0]!);
+      for (const slot of slots.slice(1)) if (outcome.kind === 'stored') outcome = await writeOne(slot);`,
     caughtBy: [
       contract('stores none when one of them has moved on'),
       requests('creating with ten events: 1 write'),

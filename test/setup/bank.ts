@@ -49,11 +49,11 @@ export class Account extends AggregateRoot {
   }
 
   @On(MoneyDeposited) protected onDeposited(event: MoneyDeposited): void {
-    if (Number.isNaN(event.amount)) throw new RangeError('This is no amount.');
     this.balance += event.amount;
   }
 
   @On(MoneyWithdrawn) protected onWithdrawn(event: MoneyWithdrawn): void {
+    if (Number.isNaN(event.amount)) throw new RangeError('This is no amount.');
     this.balance -= event.amount;
   }
 }

@@ -1,0 +1,58 @@
+import type { StoredText } from '../event/compression.js';
+import { streamKey } from '../event/stream-id.js';
+import type { IdempotencyRecord } from '../store/idempotency.js';
+import type { PreparedRecord } from '../store/prepare-commit.js';
+import type { UniqueWrite } from '../store/unique-values.js';
+import type { Item } from './items.js';
+import { EXPIRY_ATTRIBUTE } from './table.js';
+
+/** Sort keys of bookkeeping items, one for each kind. */
+export const RECORD_SORT_KEY = 'record';
+export const UNIQUE_SORT_KEY = 'holder';
+
+export function recordItem({ keyText, ...record }: PreparedRecord, commitId: string): Item {
+  const { tenantId, command, key, fingerprint, result, expiresAt } = record;
+  return {
+    pk: keyText,
+    sk: RECORD_SORT_KEY,
+    ...(tenantId !== undefined && { tenantId }),
+    command,
+    key,
+    fingerprint,
+    ...(result !== undefined && { result }),
+    commitId,
+    // DynamoDB deletes within days after this; until then who reads it looks at the time.
+    [EXPIRY_ATTRIBUTE]: Math.ceil(expiresAt / 1000),
+  };
+}
+
+/** The record in an item of `recordItem`, undefined when it has expired. */
+export function recordFrom(item: Item, now: number): (IdempotencyRecord & { readonly commitId: string }) | undefined {
+  const { tenantId, command, key, fingerprint, result, commitId } = item as Record<string, string>;
+  const expiresAt = Number(item[EXPIRY_ATTRIBUTE]) * 1000;
+  if (expiresAt <= now) return undefined;
+  return {
+    ...(tenantId !== undefined && { tenantId }),
+    command: command!,
+    key: key!,
+    fingerprint: fingerprint!,
+    ...(result !== undefined && { result: result as StoredText }),
+    commitId: commitId!,
+    expiresAt,
+  };
+}
+
+/** The holder is named so that an operator can see whose value it is; the value itself is nowhere. */
+export function uniqueItem({ key, constraint, stream }: UniqueWrite, commitId: string): Item {
+  const { tenantId, aggregateType, aggregateId } = stream;
+  return {
+    pk: key,
+    sk: UNIQUE_SORT_KEY,
+    constraint,
+    holder: streamKey(stream),
+    ...(tenantId !== undefined && { tenantId }),
+    aggregateType,
+    aggregateId,
+    commitId,
+  };
+}

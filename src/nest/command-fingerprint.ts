@@ -1,0 +1,30 @@
+import { createHash } from 'node:crypto';
+
+/**
+ * Tells one body of a command from another, whatever the order of its fields. Values without fields of their own, such
+ * as functions, do not count.
+ */
+export function fingerprintOf(command: object): string {
+  return createHash('sha256')
+    .update(`${command.constructor.name}${canonical(command, [])}`)
+    .digest('base64url');
+}
+
+function canonical(value: unknown, inside: readonly object[]): string {
+  if (typeof value === 'bigint') return `${value}n`;
+  if (typeof value === 'number') return Object.is(value, -0) ? '-0' : String(value);
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? typeof value;
+  // What contains itself is told by how far up it stands.
+  const above = inside.indexOf(value);
+  if (above !== -1) return `^${inside.length - above}`;
+  const path = [...inside, value];
+  const list = (items: Iterable<unknown>) => [...items].map((item) => canonical(item, path)).join();
+  if (value instanceof Date) return `date ${value.getTime()}`;
+  if (ArrayBuffer.isView(value))
+    return `bytes ${Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64')}`;
+  if (Array.isArray(value)) return `[${list(value)}]`;
+  if (value instanceof Map || value instanceof Set) return `${value.constructor.name}(${list(value)})`;
+  const fields = Object.entries(value).filter(([, field]) => field !== undefined && typeof field !== 'function');
+  const sorted = fields.toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return `{${sorted.map(([name, field]) => `${JSON.stringify(name)}:${canonical(field, path)}`).join()}}`;
+}
