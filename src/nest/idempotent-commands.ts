@@ -90,7 +90,7 @@ export class IdempotentCommands {
 
   private kept(command: string, result: unknown): StoredText | undefined {
     try {
-      const text = compress(this.registry.codec.encodeTree({ result }, `The result of ${command}`));
+      const text = compress(this.registry.codec.encode({ result }, `The result of ${command}`));
       if (storedBytes(text) <= MAX_RESULT_BYTES) return text;
       this.warnOnce(command, `it has ${storedBytes(text)} bytes, and the limit is ${MAX_RESULT_BYTES}`);
     } catch (error) {
