@@ -66,7 +66,11 @@ export class IdempotentCommands {
       return await run((result) => this.record(name, fingerprint, result));
     } catch (error) {
       // Whatever it failed with: another process may have carried it out meanwhile, which it then ran into.
-      const meanwhile = await this.store.findIdempotencyRecord(name).catch(() => undefined);
+      const meanwhile = await this.store.findIdempotencyRecord(name).catch((unread: unknown) => {
+        // Its result is there and cannot be read now: the next repeat gets it.
+        if (error instanceof DuplicateCommandError) throw unread;
+        return undefined;
+      });
       if (meanwhile) return this.repeated(meanwhile, fingerprint);
       throw error;
     }

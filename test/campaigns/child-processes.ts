@@ -5,6 +5,19 @@ import { dirname, join } from 'node:path';
 const { resolve } = createRequire(import.meta.url);
 const COMPILED = join(dirname(resolve('nestjs-dynamodb-event-store/package.json')), '.build', 'test', 'campaigns');
 
+/** Starts a compiled module of the campaigns, which calls `serveJob`, in a process of its own. */
+export function startChild<Job extends object, Message>(
+  module: string,
+  job: Job,
+  onMessage: (message: Message) => void,
+): ChildProcess {
+  const execArgv = ['--enable-source-maps', '--no-warnings'];
+  const child = fork(join(COMPILED, module), { execArgv, serialization: 'advanced' });
+  child.on('message', (message) => onMessage(message as Message));
+  child.send(job);
+  return child;
+}
+
 /**
  * Runs a compiled module of the campaigns in processes of its own, one for each job, until all have ended. The module
  * calls `serveJob`.
@@ -16,17 +29,9 @@ export async function inChildProcesses<Job extends object, Message>(
   jobs: readonly Job[],
   onMessage: (message: Message) => void,
 ): Promise<void> {
-  const children = jobs.map(() =>
-    fork(join(COMPILED, module), { execArgv: ['--enable-source-maps', '--no-warnings'], serialization: 'advanced' }),
-  );
+  const children = jobs.map((job) => startChild(module, job, onMessage));
   try {
-    await Promise.all(
-      children.map((child, index) => {
-        child.on('message', (message) => onMessage(message as Message));
-        child.send(jobs[index]!);
-        return ended(child, module);
-      }),
-    );
+    await Promise.all(children.map((child) => ended(child, module)));
   } finally {
     for (const child of children) if (child.exitCode === null) child.kill();
   }

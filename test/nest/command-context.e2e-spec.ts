@@ -11,6 +11,7 @@ import {
   recordedEventOf,
   type CommandContextValues,
   type RecordedEvent,
+  type StreamId,
 } from '../../src/index.js';
 import { startApplication, type Application, type Storage } from '../setup/application.js';
 import { Account, AccountOpened, MoneyDeposited, MoneyWithdrawn } from '../setup/bank.js';
@@ -163,12 +164,10 @@ describe.each<Storage>(['memory', 'dynamodb'])('the context of a command (%s)', 
       expect(metadata.commandId).not.toBe(deposited!.metadata.commandId);
     }
     expect(seenByHandlers).toEqual(
-      [opened!, deposited!].map(({ eventId, metadata: { commandId: _, ...metadata } }) => ({
-        ...metadata,
-        tenantId: 't',
-        causationId: eventId,
-        seen: eventId,
-      })),
+      [opened!, deposited!].map(({ eventId, metadata }) => {
+        const { commandId: _, ...kept } = metadata;
+        return { ...kept, tenantId: 't', causationId: eventId, seen: eventId };
+      }),
     );
   });
 
@@ -209,7 +208,7 @@ describe.each<Storage>(['memory', 'dynamodb'])('requireTenant (%s)', (storage) =
     const accounts = application.module.get<OpenHandler>(OpenHandler, { strict: false })['accounts'];
     const stream = { aggregateType: 'test-account', aggregateId: 'a' };
     const state = { version: 1, eventTime: 1, snapshotVersion: 1, state: '{}' };
-    const append = (of = stream) => store.append(of, [new AccountOpened('Ada')], { expectedVersion: 0 });
+    const append = (of: StreamId = stream) => store.append(of, [new AccountOpened('Ada')], { expectedVersion: 0 });
     application.requests.splice(0);
 
     const attempts = [
@@ -233,7 +232,7 @@ describe.each<Storage>(['memory', 'dynamodb'])('requireTenant (%s)', (storage) =
     expect(application.requests).toEqual([]);
 
     await CommandContext.run({ tenantId: 't' }, () => append());
-    await append({ ...stream, ...{ tenantId: 'u' } });
+    await append({ ...stream, tenantId: 'u' });
     await CommandContext.run({ tenantId: 't' }, () => application.commands.execute(new Deposit('a')));
     expect(await collect(store.read({ ...stream, tenantId: 't' }))).toHaveLength(2);
     expect(await collect(store.read({ ...stream, tenantId: 'u' }))).toHaveLength(1);
