@@ -41,6 +41,7 @@ export type {
   StreamHead,
 } from './store/commit.js';
 export type { CommitOutcome } from './store/commit-outcome.js';
+export type { EventPosition, EventQuery, QueryBy, QueryPosition, QueryRange } from './store/event-query.js';
 export { EventStore, type AppendOptions, type OperationOptions, type ReadRange } from './store/event-store.js';
 export { ANY_VERSION, NO_STREAM, type ExpectedVersion } from './store/expected-version.js';
 export { InMemoryEventStore } from './store/in-memory-event-store.js';

@@ -1,7 +1,11 @@
 import { InMemoryEventStore } from '../src/index.js';
-import { eventStoreContract } from './contract/event-store-contract.js';
+import { eventStoreContract, type OpenStore } from './contract/event-store-contract.js';
+import { queryContract } from './contract/query-contract.js';
 
-eventStoreContract('InMemoryEventStore', async (registry) => ({
-  store: new InMemoryEventStore(registry),
+const open: OpenStore = async (registry, tenants) => ({
+  store: new InMemoryEventStore(registry, tenants),
   close: async () => {},
-}));
+});
+
+eventStoreContract('InMemoryEventStore', open);
+queryContract('InMemoryEventStore', open);

@@ -6,6 +6,7 @@ import { streamKey, type StreamId } from '../event/stream-id.js';
 import type { Commit, CommitReference, CommitResult, StreamHead } from '../store/commit.js';
 import { outcomeOf, type CommitOutcome } from '../store/commit-outcome.js';
 import { assertEventSizes, COMMIT_LIMITS } from '../store/commit-limits.js';
+import type { EventQuery } from '../store/event-query.js';
 import { EventStore, type OperationOptions, type ReadRange, type TenantOptions } from '../store/event-store.js';
 import { ANY_VERSION, NO_STREAM } from '../store/expected-version.js';
 import { prepareCommit, type PreparedAppend, type PreparedCommit } from '../store/prepare-commit.js';
@@ -16,6 +17,7 @@ import { placeEvents, recordedVersionFrom, recordInstances, type StoredEvent } f
 import { appendRequest, CONDITION_BYTES, snapshotRequest } from './append-request.js';
 import { writeCommit, type CommitPlaces } from './commit-protocol.js';
 import { Deadline, Wait } from './deadline.js';
+import { IndexReader } from './index-reader.js';
 import { eventItem, itemBytes, snapshotItem, type Item } from './items.js';
 import { Sender } from './sender.js';
 import { StreamReader } from './stream-reader.js';
@@ -33,6 +35,7 @@ export interface DynamoDbEventStoreOptions extends TenantOptions {
 export class DynamoDbEventStore extends EventStore {
   private readonly sender: Sender;
   private readonly reader: StreamReader;
+  private readonly index: IndexReader;
   private readonly tableName: string;
   private readonly registry: EventRegistry;
   private readonly deadlineMs: number;
@@ -42,6 +45,7 @@ export class DynamoDbEventStore extends EventStore {
     this.sender = new Sender(client);
     this.tableName = tables.events;
     this.reader = new StreamReader(this.sender, tables.events);
+    this.index = new IndexReader(this.sender, tables.events, deadlineMs);
     this.registry = registry;
     this.deadlineMs = deadlineMs;
   }
@@ -88,6 +92,11 @@ export class DynamoDbEventStore extends EventStore {
         ? this.reader.at(streamKey(stream), wanted.version, deadline)
         : this.reader.find(stream, streamKey(stream), wanted.commitId, Wait.until(deadline)),
     );
+  }
+
+  protected override async *queryVersions(query: EventQuery): AsyncIterable<RecordedVersion> {
+    const names = query.eventTypes && this.registry.namesOf(query.eventTypes);
+    for await (const event of this.index.read(query, names)) yield recordedVersionFrom(event, this.registry);
   }
 
   override async readSinceSnapshot(named: StreamId, tail: number): Promise<StreamSinceSnapshot> {
