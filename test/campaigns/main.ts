@@ -18,6 +18,7 @@ const CAMPAIGNS: Readonly<Record<string, () => Promise<Campaign>>> = {
   'model-check': async () => (await import('./model-check.js')).modelCheck,
   fuzz: async () => (await import('./fuzz.js')).fuzz,
   'history-check': async () => (await import('./history-check.js')).historyCheck,
+  'query-check': async () => (await import('./query-check.js')).queryCheck,
   soak: async () => (await import('./soak.js')).soak,
 };
 
