@@ -103,13 +103,15 @@ export abstract class EventStore {
 
   /**
    * All events of an aggregate type, or all that a user caused, in the order of their times; those of one stream in the
-   * order of their versions. For questions about the past, and not to decide by: what was stored a moment ago may be
-   * missing still, also in part where a commit has several events, as indexes follow the table a little later.
+   * order of their versions. For questions about the past, and not to decide by: indexes follow the table a little
+   * later, so what was stored a moment ago may be missing, and of a commit a part may be there.
    *
    * A type's events lie in four slices, which are merged: the first event is there after one request for each slice, and
    * a page of each, at most 1 MB, is in memory. A user's lie together. `deadlineMs` limits the wait for each page.
-   * `eventTypes` saves no read units: those of all events of the aggregate type are used. Neither does the absence of a
-   * tenant, where other streams of the type have one.
+   *
+   * Read units are those of the events in the range, at half the price of `read`; with a `limit`, of up to four times so
+   * many. `eventTypes` only saves transfer: all events of the aggregate type are read. Without a tenant, those of
+   * tenants are read as well, and left out.
    *
    * To go on after a page, give its last event as `after`: no event is lost or doubled, also among those of one
    * millisecond, whose order is any, and always the same.

@@ -1,5 +1,5 @@
 import { DynamoDbEventStore, type QueryBy, type QueryPosition, type RecordedEvent } from '../../src/index.js';
-import { campaign } from './campaign.js';
+import { campaign, type Stage } from './campaign.js';
 import { METER, READER, registry, writeMeterLog, type MeterLog } from './query-check/meter-log.js';
 import { WatchedQueries } from './query-check/watched-queries.js';
 import { Random } from './random.js';
@@ -34,7 +34,7 @@ export const queryCheck = campaign({
       const secondsWriting = secondsSince(writing);
 
       const store = new DynamoDbEventStore({ client, tables: tables.names, registry, deadlineMs: 60_000 });
-      const check = new QueryCheck(store, new WatchedQueries(client), log);
+      const check = new QueryCheck(store, new WatchedQueries(client), log, progress);
       const byType = { aggregateType: METER, ...owner };
       const forward = await check.whole('forward', byType, events, 'forward', SLICES, pagedEvents);
       const backward = await check.whole('backward', byType, events, 'backward', SLICES);
@@ -90,6 +90,7 @@ class QueryCheck {
     private readonly store: DynamoDbEventStore,
     private readonly queries: WatchedQueries,
     private readonly log: MeterLog,
+    private readonly progress: Stage['progress'],
   ) {}
 
   /** Reads all that a query gives, and compares it with what was written. */
@@ -126,6 +127,7 @@ class QueryCheck {
       lastVersions.set(aggregateId, version);
       if (firstIds.length < keep) firstIds.push(eventId);
       mostBuffered = Math.max(mostBuffered, queries.received - given + 1);
+      if (given % 1000 === 0) this.progress(given, expected, `events read, ${name}`);
       if (given % Math.ceil(expected / HEAP_SAMPLES) === 0) {
         heapMb = Math.max(heapMb, (usedHeap() - heapBefore) / 2 ** 20);
       }
