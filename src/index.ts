@@ -42,6 +42,7 @@ export type {
   UniqueChange,
 } from './store/commit.js';
 export type { CommitOutcome } from './store/commit-outcome.js';
+export type { EventPosition, EventQuery, QueryBy, QueryPosition, QueryRange } from './store/event-query.js';
 export {
   EventStore,
   type AppendOptions,

@@ -5,6 +5,7 @@ import type { RecordedVersion } from '../event/recorded-event.js';
 import { streamKey, type StreamId } from '../event/stream-id.js';
 import type { Commit, CommitReference, CommitResult, StreamHead } from '../store/commit.js';
 import { outcomeOf, type CommitOutcome } from '../store/commit-outcome.js';
+import type { EventQuery } from '../store/event-query.js';
 import { EventStore, type OperationOptions, type ReadRange, type TenantOptions } from '../store/event-store.js';
 import { keyOf, type IdempotencyKey, type IdempotencyRecord } from '../store/idempotency.js';
 import { idempotencyKeyText } from '../store/idempotency-key-text.js';
@@ -24,6 +25,7 @@ import { RECORD_SORT_KEY, recordFrom, UNIQUE_SORT_KEY } from './bookkeeping-item
 import { writeCommit, type CommitPlaces } from './commit-protocol.js';
 import { commitSlots, type CommitSlot, type PlacedAppend } from './commit-slots.js';
 import { Deadline, Wait } from './deadline.js';
+import { IndexReader } from './index-reader.js';
 import { snapshotItem } from './items.js';
 import { itemQuery } from './query-request.js';
 import { Sender } from './sender.js';
@@ -42,6 +44,7 @@ export interface DynamoDbEventStoreOptions extends TenantOptions {
 export class DynamoDbEventStore extends EventStore {
   private readonly sender: Sender;
   private readonly reader: StreamReader;
+  private readonly index: IndexReader;
   private readonly tables: TableNames;
   private readonly registry: EventRegistry;
   private readonly deadlineMs: number;
@@ -51,6 +54,7 @@ export class DynamoDbEventStore extends EventStore {
     this.sender = new Sender(client);
     this.tables = tables;
     this.reader = new StreamReader(this.sender, tables.events);
+    this.index = new IndexReader(this.sender, tables.events, deadlineMs);
     this.registry = registry;
     this.deadlineMs = deadlineMs;
   }
@@ -102,6 +106,11 @@ export class DynamoDbEventStore extends EventStore {
           : this.reader.find(stream, streamKey(stream), wanted.commitId, Wait.until(deadline)),
       record: (key) => this.record(key, deadline),
     });
+  }
+
+  protected override async *queryVersions(query: EventQuery): AsyncIterable<RecordedVersion> {
+    const names = query.eventTypes && this.registry.namesOf(query.eventTypes);
+    for await (const event of this.index.read(query, names)) yield recordedVersionFrom(event, this.registry);
   }
 
   override async readSinceSnapshot(named: StreamId, tail: number): Promise<StreamSinceSnapshot> {

@@ -1,12 +1,12 @@
-import { createHash } from 'node:crypto';
 import { CorruptStreamError } from '../event/event-errors.js';
 import type { StoredText } from '../event/compression.js';
 import type { EventMetadata } from '../event/event-metadata.js';
-import { tenantKey, type StreamId } from '../event/stream-id.js';
+import type { StreamId } from '../event/stream-id.js';
 import type { Snapshot, SnapshotState } from '../store/snapshot.js';
 import type { StoredEvent } from '../store/stored-event.js';
 import { eventChecksum, stateChecksum } from './checksum.js';
-import { FEED_SLICES, SNAPSHOT_SORT_KEY } from './table.js';
+import { indexKeys } from './index-keys.js';
+import { SNAPSHOT_SORT_KEY } from './table.js';
 
 /** An item as the document client takes and gives it. */
 export type Item = Record<string, unknown>;
@@ -19,7 +19,6 @@ const DEFLATED = 'deflate-raw';
 export function eventItem(event: StoredEvent, pk: string): Item {
   const { stream, metadata } = event;
   const eventTime = new Date(event.eventTime).toISOString();
-  const hash = createHash('sha256').update(pk).digest();
   const attributes = {
     pk,
     sk: event.version,
@@ -35,10 +34,7 @@ export function eventItem(event: StoredEvent, pk: string): Item {
     commitId: event.commitId,
     commitIndex: event.commitIndex,
     commitSize: event.commitSize,
-    feedSlice: `${stream.aggregateType}#${hash[0]! % FEED_SLICES}`,
-    // A hash of the key, as an index key holds 1,024 bytes and the key alone may have 2,048.
-    feedPosition: `${eventTime}#${hash.toString('hex', 0, 8)}`,
-    ...(metadata.userId !== undefined && { userKey: `${tenantKey(stream.tenantId)}#${metadata.userId}` }),
+    ...indexKeys(stream, pk, eventTime, metadata.userId),
     ...(event.state && stateAttributes({ pk, version: event.version, eventTime }, event.state)),
   };
   return { ...attributes, checksum: eventChecksum(attributes) };

@@ -19,7 +19,7 @@ import {
   type TableNames,
 } from './table.js';
 
-/** A new table with two indexes is usually active within seconds; AWS promises nothing. */
+/** A new table with its indexes is usually active within seconds; AWS promises nothing. */
 const ACTIVE_WITHIN_MS = 5 * 60_000;
 const ASK_EVERY_MS = 200;
 

@@ -17,6 +17,8 @@ export interface Page {
   readonly items: readonly Item[];
   /** Whether DynamoDB stopped before the end of what was asked for. */
   readonly more: boolean;
+  /** Where it stopped, to go on from. */
+  readonly lastKey: Item | undefined;
 }
 
 /** A write that ended without a clear yes. */
@@ -79,7 +81,7 @@ export class Sender {
         );
         // An answer without its items would make a stream look empty, or shorter than it is.
         if (Items === undefined || Count !== Items.length) throw new NoAnswerError();
-        return { items: Items, more: LastEvaluatedKey !== undefined };
+        return { items: Items, more: LastEvaluatedKey !== undefined, lastKey: LastEvaluatedKey };
       } catch (error) {
         deadline.throwIfAborted();
         if (failureKind(error) === 'rejected') throw refused(error, input.TableName);

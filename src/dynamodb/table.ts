@@ -23,6 +23,12 @@ export const SNAPSHOT_SORT_KEY = Number.MAX_SAFE_INTEGER;
 export const FEED_INDEX = { name: 'feed', partitionKey: 'feedSlice', sortKey: 'feedPosition' } as const;
 export const FEED_SLICES = 4;
 
+/**
+ * The same for one tenant, named first in the key, so that `dynamodb:LeadingKeys` can keep tenants apart. Sparse: only
+ * events with a tenant are in it.
+ */
+export const TENANT_INDEX = { name: 'tenant', partitionKey: 'tenantSlice', sortKey: 'feedPosition' } as const;
+
 /** All events that a user caused, by time. Sparse: only events with a userId are in it. */
 export const USER_INDEX = { name: 'user', partitionKey: 'userKey', sortKey: 'eventTime' } as const;
 
@@ -70,8 +76,16 @@ export function eventsTable(tableName: string): TableDefinition {
   return {
     tableName,
     key: { partitionKey: 'pk', sortKey: 'sk' },
-    indexes: [FEED_INDEX, USER_INDEX],
-    attributeTypes: { pk: 'S', sk: 'N', feedSlice: 'S', feedPosition: 'S', userKey: 'S', eventTime: 'S' },
+    indexes: [FEED_INDEX, TENANT_INDEX, USER_INDEX],
+    attributeTypes: {
+      pk: 'S',
+      sk: 'N',
+      feedSlice: 'S',
+      tenantSlice: 'S',
+      feedPosition: 'S',
+      userKey: 'S',
+      eventTime: 'S',
+    },
     streamed: true,
     expires: false,
   };

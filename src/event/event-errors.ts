@@ -52,7 +52,7 @@ export class CorruptStreamError extends EventStoreError {
   readonly code = 'CORRUPT_STREAM';
 }
 
-/** A stream id that cannot be a key: an empty or ill-formed part, or too long. */
+/** A stream id, or what a query asks for, that cannot be a key: an empty or ill-formed part, or too long. */
 export class InvalidStreamIdError extends EventStoreError {
   readonly code = 'INVALID_STREAM_ID';
 }

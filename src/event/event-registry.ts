@@ -67,12 +67,7 @@ export class EventRegistry {
   decode({ eventType, schemaVersion, eventData }: EncodedEvent): readonly object[] {
     const eventClass = this.byName.get(eventType);
     const definition = eventClass && this.definitions.get(eventClass);
-    if (!definition) {
-      throw new UnknownEventTypeError(
-        eventType,
-        'no registered class has this name. Register its class with EventStoreModule.forFeature, or add the name to the aliases of the class that replaced it.',
-      );
-    }
+    if (!definition) throw unregistered(eventType);
     if (schemaVersion > definition.version) {
       throw new UnknownEventTypeError(
         eventType,
@@ -82,6 +77,22 @@ export class EventRegistry {
     const events = this.upcast(this.codec.decode(decompress(eventData)), eventClass, schemaVersion, eventType);
     if (this.validateOnLoad) for (const event of events) this.validate?.(event, eventType);
     return events;
+  }
+
+  /**
+   * All names under which events of these types are stored: for each, that of `@EventType` and its aliases, whichever
+   * of them is given.
+   *
+   * @throws UnknownEventTypeError when no class has one of the names
+   */
+  namesOf(eventTypes: readonly string[]): readonly string[] {
+    const names = eventTypes.flatMap((eventType) => {
+      const eventClass = this.byName.get(eventType);
+      if (!eventClass) throw unregistered(eventType);
+      const { name, aliases } = this.definitions.get(eventClass)!;
+      return [name, ...aliases];
+    });
+    return [...new Set(names)];
   }
 
   /** Goes from step to step until today's shape, or until a step replaces the event by others. */
@@ -145,6 +156,13 @@ export class EventRegistry {
     }
     return definition;
   }
+}
+
+function unregistered(eventType: string): UnknownEventTypeError {
+  return new UnknownEventTypeError(
+    eventType,
+    'no registered class has this name. Register its class with EventStoreModule.forFeature, or add the name to the aliases of the class that replaced it.',
+  );
 }
 
 function upcasted(data: unknown, eventType: string, version: number): object {

@@ -38,6 +38,11 @@ export function tenantKey(tenantId: string | undefined): string {
   return tenantId === undefined ? '' : keyPart('tenantId', tenantId);
 }
 
+/** A user as the indexes name one: the tenant first, so that no two tenants share a key. */
+export function userKey(tenantId: string | undefined, userId: string): string {
+  return `${tenantKey(tenantId)}#${userId}`;
+}
+
 /** The stream as a message shows it. */
 export function streamName({ tenantId, aggregateType, aggregateId }: StreamId): string {
   return `${aggregateType} "${aggregateId}"${tenantId === undefined ? '' : ` of tenant "${tenantId}"`}`;
@@ -54,7 +59,8 @@ function joined(parts: readonly string[], toShorten: string): string {
   return key;
 }
 
-function keyPart(name: string, part: unknown): string {
+/** @throws InvalidStreamIdError when it is empty, no text or not well-formed Unicode */
+export function keyPart(name: string, part: unknown): string {
   if (typeof part !== 'string') throw new InvalidStreamIdError(`${name} must be a string, and is ${typeName(part)}.`);
   if (part === '') throw new InvalidStreamIdError(`${name} must not be empty.`);
   if (!part.isWellFormed()) {

@@ -4,8 +4,10 @@ import type { RecordedEvent, RecordedVersion } from '../event/recorded-event.js'
 import type { StreamId } from '../event/stream-id.js';
 import type { Commit, CommitReference, CommitResult } from './commit.js';
 import type { CommitOutcome } from './commit-outcome.js';
+import { eventQuery, type EventQuery, type QueryBy, type QueryRange } from './event-query.js';
 import type { ExpectedVersion } from './expected-version.js';
 import type { IdempotencyKey, IdempotencyRecord } from './idempotency.js';
+import { throwIfAborted } from './operation-signal.js';
 import type { Snapshot, StreamSinceSnapshot } from './snapshot.js';
 import { MissingTenantError } from './store-errors.js';
 
@@ -101,6 +103,53 @@ export abstract class EventStore {
 
   /** Like `read`, with one entry for each stored event: what it is read as, also where that is nothing or several. */
   abstract readVersions(stream: StreamId, range?: ReadRange): AsyncIterable<RecordedVersion>;
+
+  /**
+   * All events of an aggregate type, or all that a user caused, in the order of their times; those of one stream in the
+   * order of their versions. For questions about the past, and not to decide by: indexes follow the table a little
+   * later, so what was stored a moment ago may be missing, and of a commit a part may be there.
+   *
+   * A type's events lie in four slices, which are merged: the first event is there after one request for each slice, and
+   * a page of each, at most 1 MB, is in memory. A user's lie together. `deadlineMs` limits the wait for each page.
+   *
+   * Read units are those of the events in the range, at half the price of `read`; with a `limit`, of up to four times so
+   * many. `eventTypes` only saves transfer: all events of the aggregate type are read. Without a tenant, those of
+   * tenants are read as well, and left out.
+   *
+   * To go on after a page, give its last event as `after`: no event is lost or doubled, also among those of one
+   * millisecond, whose order is any, and always the same.
+   *
+   * @throws UnknownEventTypeError, CorruptStreamError, EventStoreUnavailableError, OperationAbortedError,
+   *   InvalidStreamIdError, RangeError for a time, limit or position that is none, while iterating
+   * @throws MissingTenantError at once
+   */
+  query(by: QueryBy, range: QueryRange = {}): AsyncIterable<RecordedEvent> {
+    return this.found(by, this.tenantOr(by.tenantId), range);
+  }
+
+  private async *found(
+    by: QueryBy,
+    tenantId: string | undefined,
+    range: QueryRange,
+  ): AsyncGenerator<RecordedEvent, void> {
+    const query = eventQuery(by, tenantId, range);
+    const { forward, limit, from, to, signal } = query;
+    throwIfAborted(signal);
+    if (limit === 0 || from > to) return;
+    let given = 0;
+    for await (const { events } of this.queryVersions(query)) {
+      for (const event of forward ? events : events.toReversed()) {
+        yield event;
+        throwIfAborted(signal);
+      }
+      given += events.length;
+      // A version that was split is given out whole, as `after` names a version and could not go on inside of one.
+      if (given >= limit) return;
+    }
+  }
+
+  /** Stored events in the order of the query; at least as many as it wants, where there are. */
+  protected abstract queryVersions(query: EventQuery): AsyncIterable<RecordedVersion>;
 
   /**
    * The newest snapshot of a stream and the events after it. All of it, events included, has to be over by the deadline.

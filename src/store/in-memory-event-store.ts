@@ -5,6 +5,7 @@ import { streamKey, type StreamId } from '../event/stream-id.js';
 import type { Commit, CommitReference, CommitResult, StreamHead } from './commit.js';
 import { outcomeOf, type CommitOutcome } from './commit-outcome.js';
 import { assertEventSizes } from './commit-limits.js';
+import type { EventPosition, EventQuery } from './event-query.js';
 import { EventStore, type OperationOptions, type ReadRange, type TenantOptions } from './event-store.js';
 import { ANY_VERSION } from './expected-version.js';
 import { keyOf, type IdempotencyKey, type IdempotencyRecord } from './idempotency.js';
@@ -94,6 +95,25 @@ export class InMemoryEventStore extends EventStore {
     return this.versions(this.scoped(stream), range);
   }
 
+  protected override async *queryVersions(query: EventQuery): AsyncIterable<RecordedVersion> {
+    const { by, tenantId, eventTypes, from, to, forward, after } = query;
+    const names = eventTypes && this.registry.namesOf(eventTypes);
+    const found = [...this.streams.values()].flat().filter(({ stream, eventTime, eventType, metadata }) => {
+      const asked = 'userId' in by ? metadata.userId === by.userId : stream.aggregateType === by.aggregateType;
+      return (
+        asked &&
+        stream.tenantId === tenantId &&
+        eventTime >= from &&
+        eventTime <= to &&
+        (!names || names.includes(eventType))
+      );
+    });
+    const inOrder = forward ? byTime : (one: EventPosition, other: EventPosition) => byTime(other, one);
+    for (const stored of found.toSorted(inOrder)) {
+      if (!after || inOrder(stored, after) > 0) yield recordedVersionFrom(stored, this.registry);
+    }
+  }
+
   override async readSinceSnapshot(named: StreamId): Promise<StreamSinceSnapshot> {
     const stream = this.scoped(named);
     const key = streamKey(stream);
@@ -138,4 +158,11 @@ export class InMemoryEventStore extends EventStore {
     const last = this.streams.get(key)?.at(-1);
     return { version: last?.version ?? 0, eventTime: last?.eventTime ?? 0 };
   }
+}
+
+/** By time; at the same time by stream, in any order that never changes. A stream has no two events at one time. */
+function byTime(one: EventPosition, other: EventPosition): number {
+  if (one.eventTime !== other.eventTime) return one.eventTime - other.eventTime;
+  const [key, otherKey] = [streamKey(one.stream), streamKey(other.stream)];
+  return key === otherKey ? 0 : key < otherKey ? -1 : 1;
 }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { InvalidEventError } from '../event/event-errors.js';
 import type { EventMetadata } from '../event/event-metadata.js';
 import type { EncodedEvent, EventRegistry } from '../event/event-registry.js';
-import { MAX_KEY_BYTES, streamKey, streamName, tenantKey, type StreamId } from '../event/stream-id.js';
+import { MAX_KEY_BYTES, streamKey, streamName, userKey, type StreamId } from '../event/stream-id.js';
 import type { Commit, StreamAppend } from './commit.js';
 import { assertEventCount } from './commit-limits.js';
 import { ANY_VERSION } from './expected-version.js';
@@ -115,5 +115,5 @@ function checkedMetadata(metadata: Partial<EventMetadata> = {}, appends: readonl
 
 /** Tenant and user share one index key. */
 function userKeyBytes({ tenantId }: StreamId, userId: string): number {
-  return Buffer.byteLength(`${tenantKey(tenantId)}#${userId}`);
+  return Buffer.byteLength(userKey(tenantId, userId));
 }

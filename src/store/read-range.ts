@@ -1,4 +1,5 @@
 import type { ReadRange } from './event-store.js';
+import { wholeNumber } from './whole-number.js';
 
 /** Versions stay below the sort key of the snapshot, 2^53 − 1. */
 export const MAX_VERSION = Number.MAX_SAFE_INTEGER - 1;
@@ -19,10 +20,4 @@ export function versionRange({ fromVersion, toVersion, direction, limit }: ReadR
     forward: direction !== 'backward',
     limit: wholeNumber('limit', limit) ?? Infinity,
   };
-}
-
-function wholeNumber(name: string, value: number | undefined): number | undefined {
-  if (value === undefined || value === Infinity) return undefined;
-  if (!Number.isSafeInteger(value) || value < 0) throw new RangeError(`${name} must be a whole number from 0.`);
-  return value;
 }

@@ -20,6 +20,7 @@ const CAMPAIGNS: Readonly<Record<string, () => Promise<Campaign>>> = {
   'history-check': async () => (await import('./history-check.js')).historyCheck,
   'key-check': async () => (await import('./key-check.js')).keyCheck,
   repeats: async () => (await import('./repeats.js')).repeats,
+  'query-check': async () => (await import('./query-check.js')).queryCheck,
   soak: async () => (await import('./soak.js')).soak,
 };
 

@@ -1,7 +1,5 @@
 import { readdir } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { EventStoreError } from '../../src/index.js';
 import { campaign } from './campaign.js';
 import { FAULTS, startFaultyProxy, type Fault } from './faulty-proxy.js';
@@ -9,6 +7,7 @@ import { Random } from './random.js';
 import { startClocks, Tick, type ClockApplication } from './soak/clock-application.js';
 import { grows, trendOf, type Measurement } from './soak/trend.js';
 import { clientFor, createTables } from './tables.js';
+import { usedHeap } from './used-heap.js';
 
 /** Caches of the SDK, of Nest and of the compiler fill in this part of the time. */
 const WARM_UP_SHARE = 0.25;
@@ -144,17 +143,6 @@ class Load {
   private begin(): void {
     this.ticks.set(`clock-${++this.streams}`, 0);
   }
-}
-
-let collectGarbage: (() => void) | undefined;
-
-function usedHeap(): number {
-  if (!collectGarbage) {
-    setFlagsFromString('--expose-gc');
-    collectGarbage = runInNewContext('gc') as () => void;
-  }
-  collectGarbage();
-  return process.memoryUsage().heapUsed;
 }
 
 async function openDescriptors(): Promise<number> {

@@ -21,6 +21,7 @@ import {
   type ReadRange,
   type StreamId,
 } from '../../src/index.js';
+import type { TenantOptions } from '../../src/store/event-store.js';
 import { collect, collectEvents } from '../setup/collect.js';
 
 @EventType('contract.Ticked')
@@ -36,7 +37,10 @@ class Noted {
 @EventType('contract.NotRegistered')
 class NotRegistered {}
 
-export type OpenStore = (registry: EventRegistry) => Promise<{ store: EventStore; close(): Promise<void> }>;
+export type OpenStore = (
+  registry: EventRegistry,
+  tenants?: TenantOptions,
+) => Promise<{ store: EventStore; close(): Promise<void> }>;
 
 /** What every store promises. Each store's own test file runs it. */
 export function eventStoreContract(name: string, open: OpenStore): void {

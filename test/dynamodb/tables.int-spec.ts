@@ -39,7 +39,11 @@ describe('tables', () => {
     expect(events.TableStatus).toBe('ACTIVE');
     expect(events.BillingModeSummary?.BillingMode).toBe('PAY_PER_REQUEST');
     expect(events.StreamSpecification).toEqual({ StreamEnabled: true, StreamViewType: 'NEW_IMAGE' });
-    expect(events.GlobalSecondaryIndexes!.map(({ IndexName }) => IndexName).toSorted()).toEqual(['feed', 'user']);
+    expect(events.GlobalSecondaryIndexes!.map(({ IndexName }) => IndexName).toSorted()).toEqual([
+      'feed',
+      'tenant',
+      'user',
+    ]);
     for (const { Projection } of events.GlobalSecondaryIndexes!) {
       expect(Projection!.NonKeyAttributes!.length).toBeLessThanOrEqual(20);
       expect(Projection!.NonKeyAttributes).not.toContain('state');
@@ -115,6 +119,16 @@ describe('tables', () => {
     await expect(boot({ clientConfig: clientConfig(), tables })).resolves.toBeUndefined();
   });
 
+  const without =
+    (index: string, ...attributes: string[]) =>
+    (input: CreateTableCommandInput): CreateTableCommandInput => ({
+      ...input,
+      AttributeDefinitions: input.AttributeDefinitions!.filter(
+        ({ AttributeName: name }) => !attributes.includes(name!),
+      ),
+      GlobalSecondaryIndexes: input.GlobalSecondaryIndexes!.filter(({ IndexName: name }) => name !== index),
+    });
+
   it.each<[string, (input: CreateTableCommandInput) => CreateTableCommandInput, string]>([
     [
       'another key',
@@ -136,17 +150,8 @@ describe('tables', () => {
       }),
       'its key is pk (S), sk (S), and must be pk (S), sk (N)',
     ],
-    [
-      'a missing index',
-      (input) => ({
-        ...input,
-        AttributeDefinitions: input.AttributeDefinitions!.filter(
-          ({ AttributeName: name }) => !['userKey', 'eventTime'].includes(name!),
-        ),
-        GlobalSecondaryIndexes: input.GlobalSecondaryIndexes!.slice(0, 1),
-      }),
-      'its index "user" is missing',
-    ],
+    ['no user index', without('user', 'userKey', 'eventTime'), 'its index "user" is missing'],
+    ['no tenant index', without('tenant', 'tenantSlice'), 'its index "tenant" is missing'],
   ])('with %s stop the start and say what is wrong', async (_, spoil, fault) => {
     const tables = newTableNames();
     await client.send(new CreateTableCommand(spoil(createTableInput(eventsTable(tables.events)))));

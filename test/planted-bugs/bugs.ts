@@ -4,6 +4,7 @@ const contract = (test: string): Catcher => ({ file: 'test/dynamodb-event-store.
 const faults = (test: string): Catcher => ({ file: 'test/dynamodb/faults.int-spec.ts', test });
 const outcome = (test: string): Catcher => ({ file: 'test/dynamodb/outcome.int-spec.ts', test });
 const items = (test: string): Catcher => ({ file: 'test/dynamodb/items.int-spec.ts', test });
+const queries = (test: string): Catcher => ({ file: 'test/dynamodb/query.int-spec.ts', test });
 const requests = (test: string): Catcher => ({ file: 'test/nest/requests.e2e-spec.ts', test });
 const commands = (test: string): Catcher => ({ file: 'test/nest/unit-of-work.e2e-spec.ts', test });
 const stopping = (test: string): Catcher => ({ file: 'test/nest/shutdown.e2e-spec.ts', test });
@@ -450,5 +451,121 @@ export const BUGS: readonly PlantedBug[] = [
     find: 'while (this.running.size > 0) await Promise.allSettled(this.running);',
     replace: '',
     caughtBy: [stopping('has stored the commands that began while it closed')],
+  },
+
+  // Queries
+  {
+    name: 'query-end-exclusive',
+    harm: 'A question about a time leaves out the events of its last millisecond.',
+    file: 'dynamodb/index-keys.ts',
+    find: 'high: `${to}#g`',
+    replace: 'high: `${to}#`',
+    caughtBy: [contract('in a range: to a time'), contract('in a range: of one millisecond')],
+  },
+  {
+    name: 'query-slice-forgotten',
+    harm: 'A quarter of the aggregates is missing in every answer.',
+    file: 'dynamodb/index-request.ts',
+    find: '{ length: FEED_SLICES }',
+    replace: '{ length: FEED_SLICES - 1 }',
+    caughtBy: [
+      contract('with its events over all streams in the order of time'),
+      queries('one for each slice of the tenant'),
+    ],
+  },
+  {
+    name: 'query-slices-not-merged',
+    harm: 'Events come slice by slice, and not in the order of time.',
+    file: 'dynamodb/index-reader.ts',
+    find: 'positionOf(pager) < positionOf(found) === forward',
+    replace: 'pager === found',
+    caughtBy: [contract('with its events over all streams in the order of time')],
+  },
+  {
+    name: 'query-slices-one-after-the-other',
+    harm: 'The first event of a query takes four times as long.',
+    file: 'dynamodb/index-reader.ts',
+    find: 'await Promise.all(usedUp.map((pager) => pager.fill()));',
+    replace: 'for (const pager of usedUp) await pager.fill();',
+    caughtBy: [queries('under way at the same time')],
+  },
+  {
+    name: 'query-reads-ahead',
+    harm: 'A query holds two pages of each slice in memory, and pays for pages that nobody wants.',
+    file: 'dynamodb/index-reader.ts',
+    find: `      this.page = items;
+      this.used = 0;`,
+    replace: `      this.page = [...this.page.slice(this.used), ...items];
+      this.used = 0;
+      if (lastKey && this.pages % 2 === 0) {
+        const more = await this.fetch({ ...this.request, ExclusiveStartKey: lastKey });
+        this.page = [...this.page, ...more.items];
+        this.request = more.lastKey && { ...this.request, ExclusiveStartKey: more.lastKey };
+        this.pages++;
+        continue;
+      }`,
+    caughtBy: [queries('go to a slice when its page is used up, and not before')],
+  },
+  {
+    name: 'query-first-page-only',
+    harm: 'Of a long past, only the first pages are shown.',
+    file: 'dynamodb/index-reader.ts',
+    find: 'this.request = lastKey && { ...this.request, ExclusiveStartKey: lastKey };',
+    replace: 'this.request = undefined;',
+    caughtBy: [
+      queries('go to a slice when its page is used up, and not before'),
+      contract('with the few events of a rare type'),
+    ],
+  },
+  {
+    name: 'query-page-skips-its-time',
+    harm: 'Events of the same millisecond as the last one of a page are lost.',
+    file: 'store/event-query.ts',
+    find: "eventTime: milliseconds('after.eventTime', eventTime) }",
+    replace: "eventTime: milliseconds('after.eventTime', eventTime) + 1 }",
+    caughtBy: [contract('loses and doubles nothing of')],
+  },
+  {
+    name: 'query-page-doubles-its-time',
+    harm: 'Events of the same millisecond as the last one of a page come twice.',
+    file: 'dynamodb/index-request.ts',
+    find: '...(startKey && { ExclusiveStartKey: startKey }),',
+    replace: '',
+    caughtBy: [contract('loses and doubles nothing of')],
+  },
+  {
+    name: 'query-forgets-aliases',
+    harm: 'Events that were stored before their type was renamed are missing.',
+    file: 'event/event-registry.ts',
+    find: 'return [name, ...aliases];',
+    replace: 'return [name];',
+    caughtBy: [contract('with some event types, also where')],
+  },
+  {
+    name: 'query-tenant-not-captured',
+    harm: 'A query that is iterated later answers with the events of another tenant.',
+    file: 'store/event-store.ts',
+    find: 'return this.found(by, this.tenantOr(by.tenantId), range);',
+    replace: 'return { [Symbol.asyncIterator]: () => this.found(by, this.tenantOr(by.tenantId), range) as never };',
+    caughtBy: [
+      contract('are those of the tenant that is in force'),
+      contract('have to name it where a tenant is required'),
+    ],
+  },
+  {
+    name: 'user-keys-of-tenants-collide',
+    harm: 'The user "b#c" of tenant "a" and the user "c" of tenant "a#b" see what the other did.',
+    file: 'event/stream-id.ts',
+    find: 'return `${tenantKey(tenantId)}#${userId}`;',
+    replace: "return `${tenantId ?? ''}#${userId}`;",
+    caughtBy: [contract('are kept apart, look-alikes as well')],
+  },
+  {
+    name: 'query-believes-index-keys',
+    harm: 'An item whose index key was altered shows one tenant the event of another.',
+    file: 'dynamodb/index-reader.ts',
+    find: 'if (asked && stream.tenantId === tenantId) return event;',
+    replace: 'return event;',
+    caughtBy: [queries('end with an error: an event of another')],
   },
 ];
