@@ -1,4 +1,6 @@
-import type { ValidationError, ValidatorOptions } from 'class-validator';
+import { createRequire } from 'node:module';
+import type { plainToClassFromExist } from 'class-transformer';
+import type { validateSync, ValidationError, ValidatorOptions } from 'class-validator';
 import { classOf } from './event-type.js';
 import { InvalidEventError } from './event-errors.js';
 import type { Class } from './class-type.js';
@@ -32,11 +34,34 @@ export function hasValidationRules(eventClass: Class): boolean {
   return rulesOf(eventClass).length > 0;
 }
 
+interface ClassValidator {
+  readonly validateSync: typeof validateSync;
+}
+
+interface ClassTransformer {
+  readonly plainToClassFromExist: typeof plainToClassFromExist;
+}
+
 /** Loads class-validator, and class-transformer where it is installed: both are optional peers. */
 export async function loadEventValidator(): Promise<EventValidator> {
-  const { validateSync } = await import('class-validator');
-  const transformer = await import('class-transformer').catch(() => undefined);
+  return eventValidator(await import('class-validator'), await import('class-transformer').catch(() => undefined));
+}
 
+/** The same without waiting, for tests whose assertions have to fail at once. */
+export function requireEventValidator(): EventValidator {
+  const require = createRequire(import.meta.url);
+  return eventValidator(require('class-validator') as ClassValidator, transformerFrom(require));
+}
+
+function transformerFrom(require: NodeJS.Require): ClassTransformer | undefined {
+  try {
+    return require('class-transformer') as ClassTransformer;
+  } catch {
+    return undefined;
+  }
+}
+
+function eventValidator(validator: ClassValidator, transformer: ClassTransformer | undefined): EventValidator {
   /** Nested data is plain in an event, and class-validator needs instances: `@Type` of class-transformer names them. */
   function withNestedInstances(event: object, rules: readonly ValidatorMetadata[]): object {
     const nested = rules.filter((rule) => rule.type === 'nestedValidation').map((rule) => rule.propertyName);
@@ -56,7 +81,7 @@ export async function loadEventValidator(): Promise<EventValidator> {
     if (rules.length === 0) return;
     let errors: readonly ValidationError[];
     try {
-      errors = validateSync(withNestedInstances(event, rules), OPTIONS);
+      errors = validator.validateSync(withNestedInstances(event, rules), OPTIONS);
     } catch (cause) {
       throw new InvalidEventError(eventType, ['its rules could not be checked, as reading it failed'], { cause });
     }
