@@ -100,7 +100,7 @@ export class Outcome<T extends AggregateRoot> implements PromiseLike<void> {
   }
 
   private assertEvents(expected: readonly object[], { thrown, events }: Decision<T>): void {
-    const count = `${expected.length} event${expected.length === 1 ? '' : 's'}`;
+    const count = `${expected.length || 'no'} event${expected.length === 1 ? '' : 's'}`;
     if (thrown && !this.errorExpected) {
       const lines = expected.map((event) => `\n- ${eventLine(event)}`).join('');
       throw unexpected(thrown.error, `Expected ${count}`, lines);
@@ -116,8 +116,13 @@ export class Outcome<T extends AggregateRoot> implements PromiseLike<void> {
     this.asserted = true;
     const { decision } = this;
     if (decision instanceof Promise) {
+      const call = new Error();
       this.decision = decision.then(async (settled) => {
-        await assertion(settled);
+        try {
+          await assertion(settled);
+        } catch (error) {
+          throw calledFrom(call, error);
+        }
         return settled;
       });
     } else {
@@ -132,6 +137,15 @@ export class Outcome<T extends AggregateRoot> implements PromiseLike<void> {
     // Nobody has asserted anything, so nobody has heard of the error.
     if (thrown && !this.asserted) throw thrown.error;
   }
+}
+
+/** The test is not on the stack any more when an assertion had to wait; where it made it was kept. */
+function calledFrom({ stack = '' }: Error, error: unknown): unknown {
+  if (error instanceof ScenarioFailedError) {
+    const frames = stack.slice(stack.indexOf('\n'));
+    Object.defineProperty(error, 'stack', { value: `${String(error)}${frames}`, writable: true, configurable: true });
+  }
+  return error;
 }
 
 function assertBy<T>(check: (aggregate: T) => unknown, aggregate: T): Promise<void> | void {

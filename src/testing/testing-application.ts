@@ -71,7 +71,10 @@ export class TestingApplication {
     await this.store.seed({ aggregateType, aggregateId: id }, history);
   }
 
-  /** The events that commands have stored, oldest first: instances of their classes, as readers get them. */
+  /**
+   * The events that commands have stored, as instances of their classes: commit by commit, and in each stream in their
+   * order. The streams of one commit stand as their aggregates were loaded, and side by side no order is promised.
+   */
   events(): object[] {
     return this.recordedEvents().map(({ event }) => event);
   }

@@ -260,6 +260,10 @@ describe('an asynchronous when', () => {
         .thenState({ balance: 6 }),
     ).rejects.toThrow('- balance: 6');
     await expect(later().thenThrows(RangeError)).rejects.toThrow('nothing was');
+    const error = await later()
+      .thenNothing()
+      .then(null, (caught: unknown) => caught);
+    expect(error).toMatchObject({ stack: expect.stringContaining('given.spec') });
   });
 });
 
