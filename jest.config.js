@@ -22,6 +22,7 @@ export default {
   },
   moduleNameMapper: {
     '^nestjs-dynamodb-event-store$': '<rootDir>/src/index.ts',
+    '^nestjs-dynamodb-event-store/testing$': '<rootDir>/src/testing/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
   globalSetup: '<rootDir>/test/setup/start-dynamodb.js',

@@ -36,7 +36,40 @@ interface Consumer {
   readonly peers: readonly string[];
   /** Files of test/package to run, each with its arguments. */
   readonly programs: readonly (readonly [string, ...string[]])[];
+  /** What runs the tests in test/package/testing-kit.ts. */
+  readonly runners: readonly Runner[];
 }
+
+/** A test runner, which runs the file of test/package/runners with its name. */
+interface Runner {
+  readonly name: string;
+  readonly dependencies: Readonly<Record<string, string>>;
+  /** What Node runs; the file comes last. */
+  readonly command: readonly string[];
+}
+
+const NODE_TEST: Runner = { name: 'node-test', dependencies: {}, command: ['--test'] };
+
+/** The newest that runs on Node 20. */
+const VITEST: Runner = {
+  name: 'vitest',
+  dependencies: { vitest: '^4.0.0' },
+  command: ['node_modules/vitest/vitest.mjs', 'run'],
+};
+
+const JEST: Runner = {
+  name: 'jest',
+  dependencies: { jest: '^30.0.0', '@jest/globals': '^30.0.0' },
+  command: ['--experimental-vm-modules', 'node_modules/jest/bin/jest.js'],
+};
+
+/** What is left of a failing test's difference, whichever runner shows it. */
+const SHOWN_DIFFERENCES = [
+  '- kit.MoneyDeposited MoneyDeposited { amount: 5 }',
+  '+ kit.MoneyDeposited MoneyDeposited { amount: 6 }',
+  '- balance: 5',
+  '+ balance: 6',
+];
 
 const ESM: Consumer = {
   name: 'Nest 12, ESM',
@@ -44,6 +77,7 @@ const ESM: Consumer = {
   nest: 12,
   peers,
   programs: [['scenario', 'memory'], ['scenario', 'dynamodb'], ['validation']],
+  runners: [NODE_TEST, VITEST, JEST],
 };
 
 const COMMON_JS: Consumer = {
@@ -55,6 +89,7 @@ const COMMON_JS: Consumer = {
     ['scenario', 'memory'],
     ['scenario', 'dynamodb'],
   ],
+  runners: [NODE_TEST],
 };
 
 const TSCONFIG = {
@@ -109,6 +144,9 @@ async function checkPackage(): Promise<void> {
   await forEachConsumer(async (consumer) => {
     await step(`${consumer.name}: compile`, () => compile(consumer));
     await step(`${consumer.name}: command line`, () => runCommandLine(consumer));
+    for (const runner of consumer.runners) {
+      await step(`${consumer.name}: tests with ${runner.name}`, () => runTests(consumer, runner));
+    }
   });
 
   const dynamoDb = await step('DynamoDB', dynamoDbEndpoint);
@@ -145,12 +183,19 @@ async function install(consumer: Consumer): Promise<string> {
       ...Object.fromEntries(ranges),
       typescript: '^5.9.0',
       '@types/node': '^20.0.0',
+      ...Object.assign({}, ...consumer.runners.map(({ dependencies }) => dependencies)),
     },
+    jest: { testMatch: ['<rootDir>/tests/jest.test.mjs'], transform: {} },
   };
   await writeFile(join(cwd, 'package.json'), JSON.stringify(packageJson));
   await writeFile(join(cwd, 'tsconfig.json'), JSON.stringify(TSCONFIG));
-  for (const [program] of consumer.programs) {
+  for (const program of [...consumer.programs.map(([name]) => name), 'testing-kit']) {
     await copyFile(join(ROOT, 'test', 'package', `${program}.ts`), join(source, `${program}.ts`));
+  }
+  const tests = join(cwd, 'tests');
+  await mkdir(tests);
+  for (const { name } of consumer.runners) {
+    await copyFile(join(ROOT, 'test', 'package', 'runners', `${name}.test.mjs`), join(tests, `${name}.test.mjs`));
   }
   await run('npm', ['install', ...NPM_OPTIONS, '--no-package-lock'], { cwd });
 
@@ -222,6 +267,23 @@ async function runProgram(
     env: { DYNAMODB_ENDPOINT: endpoint },
     timeoutMs: MINUTE_MS,
   });
+}
+
+/** The tests pass, and where one has to fail, the runner notices and shows why. */
+async function runTests(consumer: Consumer, { name, command }: Runner): Promise<void> {
+  const args = [...command, join('tests', `${name}.test.mjs`)];
+  const options = { cwd: folderOf(consumer), timeoutMs: MINUTE_MS };
+  await run(process.execPath, args, options);
+  const failing = run(process.execPath, args, { ...options, env: { KIT_FAILS: 'yes', NO_COLOR: '1' } });
+  const output = await failing.then(
+    () => '',
+    (error: Error) => error.message,
+  );
+  failOn(
+    SHOWN_DIFFERENCES.filter((line) => !output.includes(line)).map(
+      (line) => `A failing test must be reported with "${line}". Reported was:\n${output}`,
+    ),
+  );
 }
 
 /** Prints how the step went, with its result if that is text. */

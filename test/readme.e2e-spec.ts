@@ -15,6 +15,12 @@ describe('the README', () => {
     expect(readme).toContain('Balance: 12');
   });
 
+  it('shows tests that stand in the example app', () => {
+    const shown = [...readme.matchAll(/```ts (example-app\/\S+)\n(.*?)```/gs)];
+    expect(shown).toHaveLength(2);
+    for (const [, file, sample] of shown) expect(readFileSync(file!, 'utf8')).toContain(sample);
+  });
+
   it('names every error', () => {
     const errors = Object.keys(publicSurface).filter((name) => name.endsWith('Error') && name !== 'EventStoreError');
     expect(errors.filter((name) => !readme.includes(`\`${name}\``))).toEqual([]);

@@ -3,7 +3,12 @@ import { Codec, setOwn } from './codec.js';
 import { compress, decompress, type StoredText } from './compression.js';
 import { EventRegistrationError, UnknownEventTypeError } from './event-errors.js';
 import { classOf, eventTypeOf, type EventTypeDefinition } from './event-type.js';
-import { hasValidationRules, loadEventValidator, type EventValidator } from './event-validation.js';
+import {
+  hasValidationRules,
+  loadEventValidator,
+  requireEventValidator,
+  type EventValidator,
+} from './event-validation.js';
 import { hasPrivateFields } from './private-state.js';
 import type { ValueType } from './value-type.js';
 
@@ -41,8 +46,12 @@ export class EventRegistry {
 
   /** Loads class-validator when, and only when, a registered class has rules. Await it before the first command. */
   async prepareValidation(): Promise<void> {
-    if (this.validate || ![...this.definitions.keys()].some(hasValidationRules)) return;
-    this.validate = await loadEventValidator();
+    if (this.needsValidator()) this.validate = await loadEventValidator();
+  }
+
+  /** The same without waiting, for tests whose assertions have to fail at once. */
+  prepareValidationSync(): void {
+    if (this.needsValidator()) this.validate = requireEventValidator();
   }
 
   /**
@@ -119,6 +128,10 @@ export class EventRegistry {
       );
     }
     return events as readonly object[];
+  }
+
+  private needsValidator(): boolean {
+    return !this.validate && [...this.definitions.keys()].some(hasValidationRules);
   }
 
   private registerOne(eventClass: Class): void {

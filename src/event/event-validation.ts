@@ -1,4 +1,6 @@
-import type { ValidationError, ValidatorOptions } from 'class-validator';
+import { createRequire } from 'node:module';
+import type { plainToClassFromExist } from 'class-transformer';
+import type { validateSync, ValidationError, ValidatorOptions } from 'class-validator';
 import { classOf, eventTypeOf } from './event-type.js';
 import { InvalidEventError } from './event-errors.js';
 import type { Class } from './class-type.js';
@@ -32,7 +34,15 @@ export function hasValidationRules(eventClass: Class): boolean {
   return rulesOf(eventClass).length > 0;
 }
 
-let validator: EventValidator | undefined;
+interface ClassValidator {
+  readonly validateSync: typeof validateSync;
+}
+
+interface ClassTransformer {
+  readonly plainToClassFromExist: typeof plainToClassFromExist;
+}
+
+let loaded: EventValidator | undefined;
 
 /**
  * Checks an event before it is applied, in a process whose application has rules; it is checked again before it is stored.
@@ -40,20 +50,34 @@ let validator: EventValidator | undefined;
  * @throws InvalidEventError
  */
 export function validateEvent(event: object): void {
-  if (!validator || typeof event !== 'object' || event === null) return;
+  if (!loaded || typeof event !== 'object' || event === null) return;
   const eventClass = classOf(event);
-  validator(event, eventTypeOf(eventClass)?.name ?? eventClass.name);
+  loaded(event, eventTypeOf(eventClass)?.name ?? eventClass.name);
 }
 
 /** Loads class-validator, and class-transformer where it is installed: both are optional peers. */
 export async function loadEventValidator(): Promise<EventValidator> {
-  return (validator ??= await newEventValidator());
+  return (loaded ??= eventValidator(
+    await import('class-validator'),
+    await import('class-transformer').catch(() => undefined),
+  ));
 }
 
-async function newEventValidator(): Promise<EventValidator> {
-  const { validateSync } = await import('class-validator');
-  const transformer = await import('class-transformer').catch(() => undefined);
+/** The same without waiting, for tests whose assertions have to fail at once. */
+export function requireEventValidator(): EventValidator {
+  const require = createRequire(import.meta.url);
+  return (loaded ??= eventValidator(require('class-validator') as ClassValidator, transformerFrom(require)));
+}
 
+function transformerFrom(require: NodeJS.Require): ClassTransformer | undefined {
+  try {
+    return require('class-transformer') as ClassTransformer;
+  } catch {
+    return undefined;
+  }
+}
+
+function eventValidator(validator: ClassValidator, transformer: ClassTransformer | undefined): EventValidator {
   /** Nested data is plain in an event, and class-validator needs instances: `@Type` of class-transformer names them. */
   function withNestedInstances(event: object, rules: readonly ValidatorMetadata[]): object {
     const nested = rules.filter((rule) => rule.type === 'nestedValidation').map((rule) => rule.propertyName);
@@ -73,7 +97,7 @@ async function newEventValidator(): Promise<EventValidator> {
     if (rules.length === 0) return;
     let errors: readonly ValidationError[];
     try {
-      errors = validateSync(withNestedInstances(event, rules), OPTIONS);
+      errors = validator.validateSync(withNestedInstances(event, rules), OPTIONS);
     } catch (cause) {
       throw new InvalidEventError(eventType, ['its rules could not be checked, as reading it failed'], { cause });
     }

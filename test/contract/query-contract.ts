@@ -277,9 +277,11 @@ export function queryContract(name: string, open: OpenStore): void {
         const userId = `ada#${randomUUID()}`;
         const types = [newType(), newType()];
         for (const [index, aggregateType] of types.entries()) {
-          await append({ aggregateType, aggregateId: 'a' }, ticks(index), userId);
-          await append({ aggregateType, aggregateId: 'b' }, ticks(99), `${userId}x`);
-          await append({ aggregateType, aggregateId: 'c' }, ticks(99));
+          await at(T + index, async () => {
+            await append({ aggregateType, aggregateId: 'a' }, ticks(index), userId);
+            await append({ aggregateType, aggregateId: 'b' }, ticks(99), `${userId}x`);
+            await append({ aggregateType, aggregateId: 'c' }, ticks(99));
+          });
         }
         expect(countsOf(await query({ userId }))).toEqual([0, 1]);
         expect(countsOf(await query({ userId }, { direction: 'backward' }))).toEqual([1, 0]);

@@ -1,0 +1,99 @@
+import {
+  Module,
+  type INestApplicationContext,
+  type InjectionToken,
+  type LoggerService,
+  type LogLevel,
+  type ModuleMetadata,
+} from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { CommandBus, CqrsModule } from '@nestjs/cqrs';
+import { aggregateDefinitionOf } from '../aggregate/aggregate-definition.js';
+import type { AggregateRepository } from '../aggregate/aggregate-repository.js';
+import type { AggregateRoot } from '../aggregate/aggregate-root.js';
+import type { Class } from '../event/class-type.js';
+import type { RecordedEvent } from '../event/recorded-event.js';
+import { EventStoreModule } from '../nest/event-store.module.js';
+import { getAggregateRepositoryToken } from '../nest/inject-aggregate-repository.js';
+import { EventStoreDouble } from './event-store-double.js';
+import { EventStoreTestingModule, type EventStoreTestingOptions } from './event-store-testing.module.js';
+
+export interface TestingApplicationParts {
+  /** What `EventStoreModule.forFeature` takes. */
+  readonly aggregates?: readonly Class[];
+  /** Command handlers, event handlers, sagas, and whatever they inject. */
+  readonly providers?: NonNullable<ModuleMetadata['providers']>;
+  readonly imports?: NonNullable<ModuleMetadata['imports']>;
+  readonly options?: EventStoreTestingOptions;
+  /** Of Nest; default `['fatal', 'error', 'warn']`. */
+  readonly logger?: LoggerService | LogLevel[] | false;
+}
+
+/**
+ * A whole Nest application, started, with the command bus, the real EventStoreModule and an `EventStoreDouble`. Close it
+ * after the test.
+ *
+ * @example const app = await createEventStoreTestingModule({ aggregates: [Account], providers: [DepositHandler] });
+ */
+export async function createEventStoreTestingModule(parts: TestingApplicationParts): Promise<TestingApplication> {
+  const { aggregates = [], providers = [], imports = [], options, logger = ['fatal', 'error', 'warn'] } = parts;
+  const root = {
+    module: TestingRootModule,
+    imports: [
+      CqrsModule.forRoot(),
+      EventStoreTestingModule.forRoot(options),
+      EventStoreModule.forFeature(aggregates),
+      ...imports,
+    ],
+    providers,
+  };
+  // Otherwise Nest ends the process, and with it the whole test run, when the application does not start.
+  const context = await NestFactory.createApplicationContext(root, { logger, abortOnError: false });
+  return new TestingApplication(context);
+}
+
+@Module({})
+class TestingRootModule {}
+
+/** What {@link createEventStoreTestingModule} started. */
+export class TestingApplication {
+  readonly commands: CommandBus;
+  readonly store: EventStoreDouble;
+
+  constructor(readonly context: INestApplicationContext) {
+    this.commands = this.get(CommandBus);
+    this.store = this.get(EventStoreDouble);
+  }
+
+  /** Stores history that the test starts from, for the tenant of the running `CommandContext`. */
+  async given(aggregateClass: Class<AggregateRoot>, id: string, history: readonly object[]): Promise<void> {
+    const aggregateType = aggregateDefinitionOf(aggregateClass)?.name ?? aggregateClass.name;
+    await this.store.seed({ aggregateType, aggregateId: id }, history);
+  }
+
+  /**
+   * The events that commands have stored, as instances of their classes: commit by commit, and in each stream in their
+   * order. The streams of one commit stand as their aggregates were loaded, and side by side no order is promised.
+   */
+  events(): object[] {
+    return this.recordedEvents().map(({ event }) => event);
+  }
+
+  /** The same with their streams, versions and metadata. */
+  recordedEvents(): RecordedEvent[] {
+    return this.store.commits.flatMap(({ events }) => events);
+  }
+
+  repository<T extends AggregateRoot>(aggregateClass: Class<T>): AggregateRepository<T> {
+    return this.get<AggregateRepository<T>>(getAggregateRepositoryToken(aggregateClass));
+  }
+
+  /** Any provider of the application. */
+  get<T = unknown>(token: InjectionToken<T>): T {
+    return this.context.get<T>(token as Class<T & object>, { strict: false });
+  }
+
+  async close(): Promise<void> {
+    await this.context.close();
+  }
+}

@@ -1,0 +1,4 @@
+import { test } from '@jest/globals';
+import { testKit } from '../dist/testing-kit.js';
+
+testKit(test);

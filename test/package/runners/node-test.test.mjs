@@ -1,0 +1,4 @@
+import { test } from 'node:test';
+import { testKit } from '../dist/testing-kit.js';
+
+testKit(test);

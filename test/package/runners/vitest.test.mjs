@@ -1,0 +1,4 @@
+import { test } from 'vitest';
+import { testKit } from '../dist/testing-kit.js';
+
+testKit(test);
