@@ -1,16 +1,40 @@
 import { Module, type DynamicModule } from '@nestjs/common';
+import { APP_INTERCEPTOR } from '@nestjs/core';
 import { CqrsModule } from '@nestjs/cqrs';
-import { EventStoreModule, type EventStoreModuleOptions } from 'nestjs-dynamodb-event-store';
+import {
+  CommandContextInterceptor,
+  EventStoreModule,
+  type CommandContextSources,
+  type EventStoreModuleOptions,
+} from 'nestjs-dynamodb-event-store';
 import { BankModule } from './bank/bank.module.js';
 import { PermitOfficeModule } from './permit-office/permit-office.module.js';
+import { UsersModule } from './users/users.module.js';
 
-/** The whole application: one event store, two features that use it. */
+interface Request {
+  readonly headers: Readonly<Record<string, string | undefined>>;
+}
+
+/** Here a header says who sends a request; an application of yours asks its authentication. */
+const commandContext: CommandContextSources = {
+  userId: ({ headers }: Request) => headers['x-user-id'] || undefined,
+};
+
+/** The whole application: one event store, and the features that use it. */
 @Module({})
 export class AppModule {
   static on(eventStore: EventStoreModuleOptions): DynamicModule {
     return {
       module: AppModule,
-      imports: [CqrsModule.forRoot(), EventStoreModule.forRoot(eventStore), BankModule, PermitOfficeModule],
+      imports: [
+        CqrsModule.forRoot(),
+        EventStoreModule.forRoot({ ...eventStore, commandContext }),
+        BankModule,
+        PermitOfficeModule,
+        UsersModule,
+      ],
+      // Puts user, correlation id and idempotency key of each request into the context of its commands.
+      providers: [{ provide: APP_INTERCEPTOR, useClass: CommandContextInterceptor }],
     };
   }
 }

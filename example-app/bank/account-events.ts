@@ -1,15 +1,18 @@
-import { IsInt, IsNotEmpty, IsPositive, IsString } from 'class-validator';
+import { IsInt, IsNotEmpty, IsPositive, IsString, ValidateIf } from 'class-validator';
 import { EventType } from 'nestjs-dynamodb-event-store';
 
 // The names in @EventType are stored for ever; the classes may be renamed. The class-validator rules are checked
 // before anything is written. Amounts are whole cents.
 
-@EventType('bank.AccountOpened')
+/** Accounts had no alias at first: events of version 1 get none when they are read. */
+@EventType('bank.AccountOpened', { version: 2, upcast: { 1: (v1) => ({ ...v1, alias: null }) } })
 export class AccountOpened {
   @IsString() @IsNotEmpty() readonly owner: string;
+  @ValidateIf(({ alias }: AccountOpened) => alias !== null) @IsString() @IsNotEmpty() readonly alias: string | null;
 
-  constructor(owner: string) {
+  constructor(owner: string, alias: string | null = null) {
     this.owner = owner;
+    this.alias = alias;
   }
 }
 

@@ -1,5 +1,16 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { IsInt, IsISO8601, IsNotEmpty, IsOptional, IsRFC3339, IsString, Max, MaxLength, Min } from 'class-validator';
+import {
+  IsInt,
+  IsISO8601,
+  IsNotEmpty,
+  IsOptional,
+  IsRFC3339,
+  IsString,
+  Matches,
+  Max,
+  MaxLength,
+  Min,
+} from 'class-validator';
 
 const LARGEST_AMOUNT = 1_000_000_000_00;
 
@@ -9,6 +20,11 @@ export class OpenAccountRequest {
   @IsNotEmpty()
   @MaxLength(200)
   readonly owner!: string;
+
+  @ApiPropertyOptional({ description: 'A short name that no other account has.', example: 'ada' })
+  @IsOptional()
+  @Matches(/^[a-z0-9-]{1,40}$/, { message: 'alias must be 1 to 40 of a to z, 0 to 9 and -' })
+  readonly alias?: string;
 }
 
 export class AmountRequest {

@@ -13,15 +13,18 @@ import {
  * A bank account. Its methods decide and apply events; its @On methods change its state, also when it is loaded. A
  * busy account has a long history, so every hundredth version leaves a snapshot for the next load to start from.
  */
-@Aggregate('account', { snapshotEvery: 100 })
+@Aggregate('account', { snapshotEvery: 100, snapshotVersion: 2 })
 export class Account extends AggregateRoot {
   owner = '';
+  alias: string | null = null;
   cents = 0;
   isClosed = false;
 
-  static open(id: string, owner: string): Account {
+  static open(id: string, owner: string, alias: string | null = null): Account {
     const account = new Account(id);
-    account.apply(new AccountOpened(owner));
+    account.apply(new AccountOpened(owner, alias));
+    // Only one account at a time may have an alias: the command fails when another has it.
+    if (alias !== null) account.reserve('alias', alias);
     return account;
   }
 
@@ -49,10 +52,12 @@ export class Account extends AggregateRoot {
     this.assertOpen();
     if (this.cents > 0) throw new AccountNotEmptyError(this.id);
     this.apply(new AccountClosed());
+    if (this.alias !== null) this.release('alias', this.alias);
   }
 
-  @On(AccountOpened) protected onOpened({ owner }: AccountOpened): void {
+  @On(AccountOpened) protected onOpened({ owner, alias }: AccountOpened): void {
     this.owner = owner;
+    this.alias = alias;
   }
 
   @On(MoneyDeposited) protected onDeposited({ cents }: MoneyDeposited): void {

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import {
@@ -13,6 +12,7 @@ import {
   ApiUnprocessableEntityResponse,
 } from '@nestjs/swagger';
 import { AggregateNotFoundError, AggregateRepository, InjectAggregateRepository } from 'nestjs-dynamodb-event-store';
+import { validated } from '../validated.js';
 import { AmountRequest, BalanceQuery, OpenAccountRequest, TransferRequest } from './account-requests.js';
 import { BalanceResponse, HistoryEntry, OpenedResponse } from './account-responses.js';
 import { Account } from './account.js';
@@ -24,6 +24,11 @@ import { WithdrawMoney } from './withdraw-money.js';
 
 @ApiTags('accounts')
 @ApiHeader({ name: 'x-user-id', description: 'Who does it; kept with every event.', required: false })
+@ApiHeader({
+  name: 'idempotency-key',
+  description: 'Names a request that may be sent again; it is carried out once.',
+  required: false,
+})
 @Controller('accounts')
 export class AccountsController {
   constructor(
@@ -34,10 +39,9 @@ export class AccountsController {
   @Post()
   @ApiOperation({ summary: 'Open an account' })
   @ApiCreatedResponse({ type: OpenedResponse })
-  async open(@Body() { owner }: OpenAccountRequest): Promise<OpenedResponse> {
-    const id = randomUUID();
-    await this.commands.execute(new OpenAccount(id, owner));
-    return new OpenedResponse(id);
+  @ApiConflictResponse({ description: 'Another account has this alias.' })
+  async open(@Body() { owner, alias }: OpenAccountRequest): Promise<OpenedResponse> {
+    return new OpenedResponse(await this.commands.execute(validated(new OpenAccount(owner, alias))));
   }
 
   @Post(':id/deposits')
@@ -47,7 +51,7 @@ export class AccountsController {
   @ApiNotFoundResponse({ description: 'There is no such account.' })
   @ApiConflictResponse({ description: 'The account is closed.' })
   async deposit(@Param('id') id: string, @Body() { cents }: AmountRequest): Promise<void> {
-    await this.commands.execute(new DepositMoney(id, cents));
+    await this.commands.execute(validated(new DepositMoney(id, cents)));
   }
 
   @Post(':id/withdrawals')
@@ -58,7 +62,7 @@ export class AccountsController {
   @ApiConflictResponse({ description: 'The account is closed.' })
   @ApiUnprocessableEntityResponse({ description: 'The account does not hold so much.' })
   async withdraw(@Param('id') id: string, @Body() { cents }: AmountRequest): Promise<void> {
-    await this.commands.execute(new WithdrawMoney(id, cents));
+    await this.commands.execute(validated(new WithdrawMoney(id, cents)));
   }
 
   @Post(':id/transfers')
@@ -69,7 +73,7 @@ export class AccountsController {
   @ApiConflictResponse({ description: 'One of the accounts is closed.' })
   @ApiUnprocessableEntityResponse({ description: 'The account does not hold so much.' })
   async transfer(@Param('id') id: string, @Body() { to, cents }: TransferRequest): Promise<void> {
-    await this.commands.execute(new TransferMoney(id, to, cents));
+    await this.commands.execute(validated(new TransferMoney(id, to, cents)));
   }
 
   @Delete(':id')
@@ -79,7 +83,7 @@ export class AccountsController {
   @ApiNotFoundResponse({ description: 'There is no such account.' })
   @ApiConflictResponse({ description: 'The account holds money, or is closed already.' })
   async close(@Param('id') id: string): Promise<void> {
-    await this.commands.execute(new CloseAccount(id));
+    await this.commands.execute(validated(new CloseAccount(id)));
   }
 
   @Get(':id/balance')

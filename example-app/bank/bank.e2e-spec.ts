@@ -114,6 +114,62 @@ describe('the life of an account', () => {
   });
 });
 
+describe('an alias', () => {
+  it('belongs to one account at a time, and is free when that is closed', async () => {
+    const alias = `a-${randomUUID()}`.slice(0, 40);
+    const first = await request<{ id: string }>('POST', '/accounts', { owner: 'Ada', alias });
+    expect(first.status).toBe(201);
+
+    const second = await request<{ error: string; message: string }>('POST', '/accounts', { owner: 'Bob', alias });
+    expect(second).toMatchObject({ status: 409, body: { error: 'UNIQUE_CONSTRAINT' } });
+    expect(second.body.message).not.toContain(alias);
+
+    expect(await status('DELETE', `/accounts/${first.body.id}`)).toBe(204);
+    expect(await status('POST', '/accounts', { owner: 'Bob', alias })).toBe(201);
+    expect(await status('POST', '/accounts', { owner: 'Bob', alias: 'Not This!' })).toBe(400);
+  });
+});
+
+describe('a request with an idempotency key', () => {
+  it('is carried out once, and answered alike each time', async () => {
+    const key = { 'idempotency-key': randomUUID() };
+    const open = () => request<{ id: string }>('POST', '/accounts', { owner: 'Ada' }, key);
+    const [first, again] = [await open(), await open()];
+    expect(again).toEqual(first);
+
+    const deposit = (cents: number) =>
+      request<{ error: string }>('POST', `/accounts/${first.body.id}/deposits`, { cents }, key);
+    const answers = await Promise.all([deposit(500), deposit(500), deposit(500)]);
+    expect(answers.map((answer) => answer.status)).toEqual([204, 204, 204]);
+    expect(await balanceOf(first.body.id)).toMatchObject({ cents: 500, version: 2 });
+
+    expect(await deposit(501)).toMatchObject({ status: 409, body: { error: 'DUPLICATE_COMMAND' } });
+  });
+});
+
+describe('what a user did', () => {
+  it('is told over all accounts, for a span of time, the newest first', async () => {
+    const user = { 'x-user-id': `clerk ${randomUUID()}` };
+    const open = async () => (await request<{ id: string }>('POST', '/accounts', { owner: 'Ada' }, user)).body.id;
+    const [a, b] = [await open(), await open()];
+    await request('POST', `/accounts/${a}/deposits`, { cents: 5 }, user);
+    await request('POST', `/accounts/${b}/deposits`, { cents: 6 }, { 'x-user-id': 'another' });
+    const path = `/users/${encodeURIComponent(user['x-user-id'])}/actions`;
+    const actions = async (query = '') =>
+      (await request<{ of: string; id: string; type: string; time: string }[]>('GET', path + query)).body;
+
+    const all = await actions();
+    expect(all.map(({ of, id, type }) => [of, id, type])).toEqual([
+      ['account', a, 'bank.MoneyDeposited'],
+      ['account', b, 'bank.AccountOpened'],
+      ['account', a, 'bank.AccountOpened'],
+    ]);
+    expect(await actions(`?from=${all[1]!.time}&to=${all[1]!.time}`)).toEqual([all[1]]);
+    expect(await actions('?limit=1')).toEqual([all[0]]);
+    expect(await status('GET', `${path}?from=yesterday`)).toBe(400);
+  });
+});
+
 describe('a transfer', () => {
   it('changes both accounts in one commit', async () => {
     const [from, to] = [await openAccount(1000), await openAccount()];
@@ -245,6 +301,8 @@ describe('the API description', () => {
       '/accounts/{id}',
       '/accounts/{id}/balance',
       '/accounts/{id}/history',
+      '/permit-cases',
+      '/users/{id}/actions',
     ]);
   });
 });

@@ -1,11 +1,10 @@
-import { Module, type MiddlewareConsumer, type NestModule } from '@nestjs/common';
+import { Module } from '@nestjs/common';
 import { EventStoreModule } from 'nestjs-dynamodb-event-store';
 import { Account } from './account.js';
 import { AccountsController } from './accounts.controller.js';
 import { CloseAccountHandler } from './close-account.js';
 import { DepositMoneyHandler } from './deposit-money.js';
 import { OpenAccountHandler } from './open-account.js';
-import { RequestUserMiddleware } from './request-user.middleware.js';
 import { TransferMoneyHandler } from './transfer-money.js';
 import { WithdrawMoneyHandler } from './withdraw-money.js';
 
@@ -14,8 +13,4 @@ import { WithdrawMoneyHandler } from './withdraw-money.js';
   controllers: [AccountsController],
   providers: [OpenAccountHandler, DepositMoneyHandler, WithdrawMoneyHandler, TransferMoneyHandler, CloseAccountHandler],
 })
-export class BankModule implements NestModule {
-  configure(consumer: MiddlewareConsumer): void {
-    consumer.apply(RequestUserMiddleware).forRoutes(AccountsController);
-  }
-}
+export class BankModule {}

@@ -1,9 +1,14 @@
+import { IsNotEmpty, IsString } from 'class-validator';
 import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { AggregateRepository, InjectAggregateRepository } from 'nestjs-dynamodb-event-store';
 import { Account } from './account.js';
 
 export class CloseAccount {
-  constructor(readonly accountId: string) {}
+  @IsString() @IsNotEmpty() readonly accountId: string;
+
+  constructor(accountId: string) {
+    this.accountId = accountId;
+  }
 }
 
 @CommandHandler(CloseAccount)

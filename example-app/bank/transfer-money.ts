@@ -1,14 +1,19 @@
+import { IsInt, IsNotEmpty, IsPositive, IsString } from 'class-validator';
 import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { AggregateRepository, InjectAggregateRepository } from 'nestjs-dynamodb-event-store';
 import { SameAccountError } from './account-errors.js';
 import { Account } from './account.js';
 
 export class TransferMoney {
-  constructor(
-    readonly fromAccount: string,
-    readonly toAccount: string,
-    readonly cents: number,
-  ) {}
+  @IsString() @IsNotEmpty() readonly fromAccount: string;
+  @IsString() @IsNotEmpty() readonly toAccount: string;
+  @IsInt() @IsPositive() readonly cents: number;
+
+  constructor(fromAccount: string, toAccount: string, cents: number) {
+    this.fromAccount = fromAccount;
+    this.toAccount = toAccount;
+    this.cents = cents;
+  }
 }
 
 @CommandHandler(TransferMoney)

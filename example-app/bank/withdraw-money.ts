@@ -1,12 +1,16 @@
+import { IsInt, IsNotEmpty, IsPositive, IsString } from 'class-validator';
 import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { AggregateRepository, InjectAggregateRepository } from 'nestjs-dynamodb-event-store';
 import { Account } from './account.js';
 
 export class WithdrawMoney {
-  constructor(
-    readonly accountId: string,
-    readonly cents: number,
-  ) {}
+  @IsString() @IsNotEmpty() readonly accountId: string;
+  @IsInt() @IsPositive() readonly cents: number;
+
+  constructor(accountId: string, cents: number) {
+    this.accountId = accountId;
+    this.cents = cents;
+  }
 }
 
 @CommandHandler(WithdrawMoney)

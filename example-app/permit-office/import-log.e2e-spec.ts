@@ -15,6 +15,7 @@ import {
 } from 'nestjs-dynamodb-event-store';
 import { AppModule } from '../app.module.js';
 import { openDatabase, type Database } from '../database.js';
+import { CasesController } from './cases.controller.js';
 import { compareLog } from './compare-log.js';
 import { importLog, ImportFailedError, type ImportResult } from './import-log.js';
 import { COLUMNS, type Column, type UnusableRow } from './log-row.js';
@@ -118,6 +119,18 @@ describe('importing rows of cases that are mixed', () => {
     expect((await compareLog(readLog(path), skipped, cases)).differences).toEqual([]);
     expect((await historyOf(caseIds[7]!)).map(({ event }) => event.step.activity)).toEqual(steps);
   });
+});
+
+it('tells which cases had a step, each once', async () => {
+  const [first, second, other] = Array.from({ length: 3 }, () => randomUUID());
+  const step = `Inspect ${randomUUID()}`;
+  const row = (id: string | undefined, activity: string) =>
+    line({ 'case:concept:name': id!, 'concept:name': activity });
+  await importFile(await logFile(row(first, 'Begin'), row(other, 'Begin'), row(first, step), row(first, step)));
+  await importFile(await logFile(row(second, step)));
+
+  expect(await app.get(CasesController).withStep({ step })).toEqual([first, second]);
+  expect(await app.get(CasesController).withStep({ step: 'Nothing like it' })).toEqual([]);
 });
 
 describe('importing malformed rows', () => {

@@ -1,10 +1,12 @@
 import { Module } from '@nestjs/common';
 import { EventStoreModule } from 'nestjs-dynamodb-event-store';
+import { CasesController } from './cases.controller.js';
 import { PermitCase } from './permit-case.js';
 import { RecordStepHandler } from './record-step.js';
 
 @Module({
   imports: [EventStoreModule.forFeature([PermitCase])],
+  controllers: [CasesController],
   providers: [RecordStepHandler],
 })
 export class PermitOfficeModule {}
