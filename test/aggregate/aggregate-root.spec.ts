@@ -3,7 +3,9 @@ import {
   Aggregate,
   AggregateRoot,
   AggregateUnusableError,
+  EventRegistry,
   EventType,
+  InvalidEventError,
   MissingApplierError,
   On,
 } from '../../src/index.js';
@@ -38,6 +40,18 @@ class Thing extends AggregateRoot {
 }
 
 describe('an aggregate', () => {
+  it('is not changed by an event that breaks its rules', async () => {
+    await new EventRegistry().register(MoneyDeposited).prepareValidation();
+    const account = new Account('a');
+    expect(() => account.apply(new MoneyDeposited(0.5))).toThrow(InvalidEventError);
+    expect(() => account.apply(new MoneyDeposited(0.5))).toThrow('test.MoneyDeposited is not valid: amount (isInt).');
+    expect([account.balance, account.getUncommittedEvents()]).toEqual([0, []]);
+    // What is stored may be older than the rules.
+    account.apply(new MoneyDeposited(0.5), true);
+    account.deposit(2);
+    expect(account.balance).toBe(2.5);
+  });
+
   it('is new with version 0, and changes by its appliers', () => {
     const account = Account.open('a-1', 'Ada');
     account.deposit(5);

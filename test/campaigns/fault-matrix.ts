@@ -85,7 +85,7 @@ export const faultMatrix = campaign({
       for (const operation of OPERATIONS) {
         const { trial, ending, truth, requests } = await laboratory.count(operation, `clean-${counted.length}`);
         const verdict = judge(trial, ending, truth);
-        const wanted = trial.conflicts ? 'conflicts' : 'ok';
+        const wanted = trial.conflicts ? 'conflicts' : trial.refusedWith ? 'typedErrors' : 'ok';
         if (!('allowed' in verdict && verdict.allowed === wanted)) {
           throw new Error(`${operation.name}, without a fault: ${endingText(ending)}; ${truthText(trial, truth)}`);
         }

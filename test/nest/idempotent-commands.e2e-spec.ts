@@ -26,6 +26,7 @@ class Deposit {
 }
 
 class DepositByKey extends Deposit {}
+class DepositApart extends Deposit {}
 class DepositBySaga {
   constructor(
     readonly id: string,
@@ -36,6 +37,9 @@ class Look {
   constructor(readonly id: string) {}
 }
 class Outer {
+  constructor(readonly id: string) {}
+}
+class OuterOfApart {
   constructor(readonly id: string) {}
 }
 
@@ -57,6 +61,14 @@ class DepositHandler {
 @OwnUnitOfWork()
 @CommandHandler(DepositByKey)
 class DepositByKeyHandler extends DepositHandler {
+  constructor(@InjectAggregateRepository(Account) accounts: AggregateRepository<Account>) {
+    super(accounts);
+  }
+}
+
+@OwnUnitOfWork()
+@CommandHandler(DepositApart)
+class DepositApartHandler extends DepositHandler {
   constructor(@InjectAggregateRepository(Account) accounts: AggregateRepository<Account>) {
     super(accounts);
   }
@@ -92,6 +104,15 @@ class OuterHandler {
   }
 }
 
+@CommandHandler(OuterOfApart)
+class OuterOfApartHandler {
+  constructor(private readonly commands: CommandBus) {}
+
+  async execute({ id }: OuterOfApart): Promise<void> {
+    for (let time = 0; time < 2; time++) await this.commands.execute(new DepositApart(id, 10));
+  }
+}
+
 class Bonus {
   @Saga() bonus(events$: Observable<object>): Observable<ICommand> {
     return events$.pipe(
@@ -101,7 +122,15 @@ class Bonus {
   }
 }
 
-const HANDLERS = [DepositHandler, DepositByKeyHandler, DepositBySagaHandler, LookHandler, OuterHandler];
+const HANDLERS = [
+  DepositHandler,
+  DepositByKeyHandler,
+  DepositBySagaHandler,
+  LookHandler,
+  OuterHandler,
+  DepositApartHandler,
+  OuterOfApartHandler,
+];
 
 describe.each<Storage>(['memory', 'dynamodb'])('commands with an idempotency key (%s)', (storage) => {
   let application: Application;
@@ -257,6 +286,8 @@ describe.each<Storage>(['memory', 'dynamodb'])('commands with an idempotency key
     }
     await execute(new Deposit('a', 1), 'k-9');
     expect(await balance()).toBe(9);
+    for (let time = 0; time < 2; time++) await execute(new OuterOfApart('a'));
+    expect(await balance()).toBe(29);
   });
 
   it('whose result cannot be kept say so to a repeat, and to the log', async () => {

@@ -10,6 +10,8 @@ const commands = (test: string): Catcher => ({ file: 'test/nest/unit-of-work.e2e
 const stopping = (test: string): Catcher => ({ file: 'test/nest/shutdown.e2e-spec.ts', test });
 const snapshots = (test: string): Catcher => ({ file: 'test/nest/snapshots.e2e-spec.ts', test });
 const torture = (test: string): Catcher => ({ file: 'test/campaigns/torture.int-spec.ts', test });
+const idempotent = (test: string): Catcher => ({ file: 'test/nest/idempotent-commands.e2e-spec.ts', test });
+const contexts = (test: string): Catcher => ({ file: 'test/nest/command-context.e2e-spec.ts', test });
 const codec = (test: string): Catcher => ({ file: 'test/event/codec.spec.ts', test });
 
 export const BUGS: readonly PlantedBug[] = [
@@ -567,5 +569,127 @@ export const BUGS: readonly PlantedBug[] = [
     find: 'if (asked && stream.tenantId === tenantId) return event;',
     replace: 'return event;',
     caughtBy: [queries('end with an error: an event of another')],
+  },
+
+  // What is stored along with events
+  {
+    name: 'idempotency-key-unchecked',
+    harm: 'A command that is repeated from another process is carried out twice.',
+    file: 'dynamodb/append-request.ts',
+    find: 'ConditionExpression: `${PLACE_IS_FREE} OR ${EXPIRY_ATTRIBUTE} <= :now`,',
+    replace: 'ConditionExpression: `${PLACE_IS_FREE} OR ${EXPIRY_ATTRIBUTE} > :now`,',
+    caughtBy: [
+      contract('refuses the events of a second commit with the key'),
+      contract('lets exactly one of ten commits'),
+    ],
+  },
+  {
+    name: 'idempotency-key-beside-the-commit',
+    harm: 'A lost race leaves a key behind, and its command is never carried out.',
+    file: 'store/in-memory-event-store.ts',
+    find: 'if (idempotency && this.record(idempotency.keyText)) throw new DuplicateCommandError(keyOf(idempotency));',
+    replace: `if (idempotency && this.record(idempotency.keyText)) throw new DuplicateCommandError(keyOf(idempotency));
+    if (idempotency) this.records.set(idempotency.keyText, { ...idempotency, commitId });`,
+    caughtBy: [{ file: 'test/in-memory-event-store.spec.ts', test: 'keeps no record of a commit that lost its race' }],
+  },
+  {
+    name: 'idempotency-key-judged-last',
+    harm: 'A repeat that also lost its race is run again, on what the first one changed.',
+    file: 'dynamodb/commit-slots.ts',
+    find: 'return [...records, ...eventSlots(placed, tables.events, otherBytes), ...uniques];',
+    replace: 'return [...eventSlots(placed, tables.events, otherBytes), ...uniques, ...records];',
+    caughtBy: [contract('refuses the events of a second commit with the key')],
+  },
+  {
+    name: 'idempotency-key-without-tenant',
+    harm: 'A command of one tenant is answered with the result of another tenant.',
+    file: 'store/idempotency-key-text.ts',
+    find: "return joinedKey(tenantId, 'command', command, key);",
+    replace: "return joinedKey(tenantId && undefined, 'command', command, key);",
+    caughtBy: [contract('keeps keys of tenants, kinds of commands and look-alikes apart')],
+  },
+  {
+    name: 'body-of-repeat-unchecked',
+    harm: 'Another command under a used key is answered as if it had been carried out.',
+    file: 'nest/idempotent-commands.ts',
+    find: 'if (record.fingerprint !== fingerprint)',
+    replace: 'if (fingerprint.length === 0)',
+    caughtBy: [idempotent('are refused with another body'), idempotent('tell bodies apart')],
+  },
+  {
+    name: 'idempotency-key-goes-inside',
+    harm: 'Of two nested commands of one class, the second is not carried out.',
+    file: 'event/command-context.ts',
+    find: 'return storage.run({ values: own, inCommand: true, unusedKey: undefined }, run);',
+    replace: 'return storage.run({ ...here(), values: own, inCommand: true }, run);',
+    caughtBy: [idempotent('share their key with no command inside of them')],
+  },
+  {
+    name: 'faster-process-not-noticed',
+    harm: 'A repeat fails by what the first one did, though it was carried out.',
+    file: 'nest/idempotent-commands.ts',
+    find: 'if (meanwhile) return this.repeated(meanwhile, fingerprint);',
+    replace: 'if (meanwhile && error instanceof DuplicateCommandError) return this.repeated(meanwhile, fingerprint);',
+    caughtBy: [idempotent('give the result of another process that was faster')],
+  },
+  {
+    name: 'unique-value-of-another-taken',
+    harm: 'Two aggregates hold one unique value.',
+    file: 'dynamodb/append-request.ts',
+    find: "holder IN (${holders.map(([name]) => name).join(', ')})`",
+    replace: "attribute_exists(holder) OR holder IN (${holders.map(([name]) => name).join(', ')})`",
+    caughtBy: [contract('belong to one aggregate at a time'), contract('let exactly one of ten aggregates')],
+  },
+  {
+    name: 'unique-value-judged-before-the-race',
+    harm: 'A command that lost its race fails for a value that it would not want any more.',
+    file: 'dynamodb/commit-slots.ts',
+    find: 'return [...records, ...eventSlots(placed, tables.events, otherBytes), ...uniques];',
+    replace: 'return [...records, ...uniques, ...eventSlots(placed, tables.events, otherBytes)];',
+    caughtBy: [contract('do not hide that the race for the stream itself was lost')],
+  },
+  {
+    name: 'unique-value-taken-on-load',
+    harm: 'An aggregate that only was loaded takes a value, so that its next command fails or takes it back.',
+    file: 'aggregate/aggregate-root.ts',
+    find: 'if (!lifecycle.replaying) lifecycle.unique.push(change);',
+    replace: 'lifecycle.unique.push(change);',
+    caughtBy: [{ file: 'test/nest/unique-values.e2e-spec.ts', test: 'may be taken in an applier' }],
+  },
+  {
+    name: 'context-of-nested-command-lost',
+    harm: 'An event says that the outer command applied it.',
+    file: 'aggregate/units-of-work.ts',
+    find: '(context === current ? undefined : metadataOf(context))',
+    replace: '(context ? undefined : metadataOf(context))',
+    caughtBy: [contexts('goes to each event of nested commands')],
+  },
+  {
+    name: 'context-of-command-in-handlers',
+    harm: 'What an event sets in motion says that the command caused it, and repeats its key.',
+    file: 'nest/committed-events.ts',
+    find: 'this.guard(() => runCausedBy(recordedEventOf(event), () => publishAll(bus, [event], context)));',
+    replace: 'this.guard(() => publishAll(bus, [event], context));',
+    caughtBy: [contexts('is that of the event where a handler or a saga reacts to one')],
+  },
+  {
+    name: 'tenant-not-required-of-snapshots',
+    harm: 'With requireTenant, one operation still runs without a tenant.',
+    file: 'dynamodb/dynamodb-event-store.ts',
+    find: `  override async saveSnapshot(named: StreamId, snapshot: Snapshot): Promise<void> {
+    const stream = this.scoped(named);`,
+    replace: `  override async saveSnapshot(named: StreamId, snapshot: Snapshot): Promise<void> {
+    const stream = named;`,
+    caughtBy: [contexts('refuses every operation without a tenant')],
+  },
+  {
+    name: 'event-applied-before-it-is-validated',
+    harm: 'An event that breaks its rules changes the aggregate, and fails only when it is stored.',
+    file: 'aggregate/aggregate-root.ts',
+    find: 'if (!options.fromHistory) validateEvent(event);',
+    replace: '',
+    caughtBy: [
+      { file: 'test/aggregate/aggregate-root.spec.ts', test: 'is not changed by an event that breaks its rules' },
+    ],
   },
 ];

@@ -1,4 +1,4 @@
-import { NO_STREAM, type StreamId } from '../../../src/index.js';
+import { CommandContext, NO_STREAM, type StreamId, type UniqueChange } from '../../../src/index.js';
 import { Account, AccountOpened, MoneyDeposited, MoneyWithdrawn } from '../../setup/bank.js';
 import { collect } from '../../setup/collect.js';
 import {
@@ -49,6 +49,51 @@ export const BANK_OPERATIONS: readonly Operation[] = [
       };
     },
   },
+  {
+    name: 'command with an idempotency key',
+    prepare: async (ground, id) => ({
+      run: (application) => depositOnce(application, id),
+      answer: 107,
+      truth: await changing(ground, { stream: streamOf(id), before: FIRST, added: [new MoneyDeposited(7)] }),
+    }),
+  },
+  {
+    name: 'command with an idempotency key, and its repeat',
+    prepare: async (ground, id) => ({
+      run: async (application) => [await depositOnce(application, id), await depositOnce(application, id)],
+      answer: [107, 107],
+      // Where only the repeat failed, the command itself was carried out.
+      failsEitherWay: true,
+      truth: await changing(ground, { stream: streamOf(id), before: FIRST, added: [new MoneyDeposited(7)] }),
+    }),
+  },
+  {
+    name: 'commit that reserves a value',
+    prepare: async (ground, id) => ({
+      run: async ({ store }) => {
+        const append = { stream: streamOf(id), events: [new MoneyDeposited(7)], expectedVersion: FIRST.length };
+        await store.commit({ appends: [append], unique: [reserving(id, id)] });
+      },
+      truth: await changing(ground, { stream: streamOf(id), before: FIRST, added: [new MoneyDeposited(7)] }),
+    }),
+  },
+  {
+    name: 'commit that reserves what another holds',
+    prepare: async (ground, id) => {
+      const [append] = [{ stream: streamOf(`${id}-holder`), events: FIRST, expectedVersion: NO_STREAM }];
+      await ground.store.commit({ appends: [append], unique: [reserving(`${id}-holder`, id)] });
+      const added = [new AccountOpened('Bob')];
+      return {
+        refusedWith: 'UNIQUE_CONSTRAINT',
+        run: ({ store }) =>
+          store.commit({
+            appends: [{ stream: streamOf(id), events: added, expectedVersion: NO_STREAM }],
+            unique: [reserving(id, id)],
+          }),
+        truth: () => ground.table.truthOf([{ stream: streamOf(id), before: [], added }]),
+      };
+    },
+  },
   reading('find', { owner: 'Ada', balance: 100, version: 2 }, async ({ accounts }, id) => {
     const found = await accounts.find(id);
     return found && { owner: found.owner, balance: found.balance, version: found.version };
@@ -92,6 +137,14 @@ export const BANK_OPERATIONS: readonly Operation[] = [
     }),
   },
 ];
+
+function depositOnce({ commands }: BankApplication, id: string): Promise<unknown> {
+  return CommandContext.run({ idempotencyKey: id }, () => commands.execute(new Deposit(Account, id, 7)));
+}
+
+function reserving(aggregateId: string, value: string): UniqueChange {
+  return { stream: streamOf(aggregateId), action: 'reserve', constraint: 'matrix', value };
+}
 
 function depositing(name: string, accountClass: AccountClass, aggregateType: string): Operation {
   return {

@@ -25,7 +25,9 @@ export function judge(trial: Trial, ending: Ending, truth: Truth | undefined): V
   if (ending.kind === 'answered') {
     const rightAnswer = !('answer' in trial) || isDeepStrictEqual(ending.answer, trial.answer);
     const done = truth === undefined || truth.state === 'applied';
-    return rightAnswer && done && !trial.conflicts ? { allowed: 'ok' } : { broken: 'falseSuccesses' };
+    return rightAnswer && done && !trial.conflicts && !trial.refusedWith
+      ? { allowed: 'ok' }
+      : { broken: 'falseSuccesses' };
   }
   const { error } = ending;
   if (!(error instanceof EventStoreError)) return { broken: 'untypedErrors' };
@@ -39,9 +41,10 @@ function kindOf(error: EventStoreError): 'typedErrors' | 'unknown' | 'conflicts'
 
 function saysTheTruth(error: EventStoreError, trial: Trial, truth: Truth | undefined): boolean {
   if (truth?.state === 'broken') return false;
+  if (error.code === trial.refusedWith) return truth?.state === 'not applied';
   if (error instanceof ConcurrencyError) return trial.conflicts === true && truth?.state === 'not applied';
   if (error instanceof CommitOutcomeUnknownError) {
-    if (truth?.state === 'applied') return !trial.conflicts && error.commitId === truth.commitId;
+    if (truth?.state === 'applied') return !trial.conflicts && !trial.refusedWith && error.commitId === truth.commitId;
     return truth !== undefined;
   }
   // Every other error claims something about the streams that no fault makes true.
@@ -65,7 +68,7 @@ export function endingText(ending: Ending): string {
 
 export function truthText(trial: Trial, truth: Truth | undefined): string {
   const right = 'answer' in trial ? `the right answer is ${shown(trial.answer)}` : '';
-  const conflict = trial.conflicts ? 'another was first' : '';
+  const conflict = trial.conflicts ? 'another was first' : (trial.refusedWith ?? '');
   const state = truth && (truth.state === 'broken' ? `the table holds ${truth.shown}` : `it was ${truth.state}`);
   return [state, conflict, right].filter(Boolean).join(', ');
 }

@@ -1,4 +1,4 @@
-import type { EventStore, StreamId } from '../../../src/index.js';
+import type { EventStore, EventStoreErrorCode, StreamId } from '../../../src/index.js';
 import type { AccountOpened } from '../../setup/bank.js';
 import type { BankApplication } from './bank-application.js';
 import type { EventsTable, Truth } from './events-table.js';
@@ -17,6 +17,8 @@ export interface Trial {
   readonly answer?: unknown;
   /** Another commit was first, so that it must be refused. */
   readonly conflicts?: boolean;
+  /** The code of the error that it must end with, as it is against a rule of what is stored. */
+  readonly refusedWith?: EventStoreErrorCode;
   /** It says no more than that it failed: it may have been applied. */
   readonly failsEitherWay?: boolean;
   /** What the table holds of it; none for what only reads. */

@@ -57,6 +57,8 @@ class StoreParcelHandler implements ICommandHandler<StoreParcel> {
     for (const id of depots) {
       const depot = (await this.depots.find(id)) ?? new Depot(id);
       depot.store(number, token);
+      // A parcel is in one depot at a time, also where its command is repeated.
+      if (depots.length === 1) depot.reserve('parcel', String(number));
       this.depots.add(depot);
     }
     return token;
