@@ -15,6 +15,7 @@ import {
   AggregateRoot,
   ANY_VERSION,
   CommandContext,
+  type Commit,
   EventStore,
   EventStoreError,
   EventStoreModule,
@@ -132,16 +133,25 @@ class KeepHandler implements ICommandHandler<Keep> {
     this.repositories = [vaults, leaky, loud];
   }
 
-  async execute({ vault: vaultClass, id, secret }: Keep): Promise<void> {
+  async execute({ vault: vaultClass, id, secret }: Keep): Promise<unknown> {
     const repository = this.repositories[VAULTS.indexOf(vaultClass)]!;
     const vault = (await repository.find(id)) ?? new vaultClass(id);
     vault.keep(secret);
     repository.add(vault);
+    return secret;
   }
 }
 
 @Module({})
 class VaultModule {}
+
+const old = streamOf('old');
+
+/** What is there before. It holds a unique value. */
+const OLD: Commit = {
+  appends: [{ stream: old, events: [new Kept(SECRET), new Kept(SECRET)], expectedVersion: NO_STREAM }],
+  unique: [{ stream: old, action: 'reserve', constraint: 'code', value: SECRET }],
+};
 
 interface Application {
   readonly store: EventStore;
@@ -152,7 +162,6 @@ interface Application {
 
 describe('what a payload holds', () => {
   const tables = newTableNames();
-  const old = streamOf('old');
   let ear: Eavesdropper;
   let clean: DynamoDBClient;
   let ids = 0;
@@ -161,7 +170,7 @@ describe('what a payload holds', () => {
     clean = newClient();
     await provisionTables(clean, tables);
     const application = await start({ client: clean, tables });
-    await application.store.append(old, [new Kept(SECRET), new Kept(SECRET)], { expectedVersion: NO_STREAM });
+    await application.store.commit(OLD);
     await application.close();
   });
 
@@ -205,6 +214,10 @@ describe('what a payload holds', () => {
     const metadata = { note: SECRET, userId: SECRET };
     const vault = new Vault(newId());
     vault.keep(SECRET);
+    const another = streamOf(newId());
+    const [onceId, key] = [newId(), newId()];
+    const keepOnce = (secret: unknown) =>
+      CommandContext.run({ idempotencyKey: key }, () => commands.execute(new Keep(Vault, onceId, secret)));
     return [
       store.append(streamOf(newId()), kept, { expectedVersion: NO_STREAM, metadata }),
       store.append(streamOf(newId()), [...kept, ...kept], { expectedVersion: NO_STREAM, metadata }),
@@ -214,6 +227,17 @@ describe('what a payload holds', () => {
       store.commit({
         appends: [streamOf(newId()), streamOf(newId())].map((stream) => ({ stream, events: kept, expectedVersion: 0 })),
       }),
+      store.commit({
+        appends: [{ stream: another, events: kept, expectedVersion: NO_STREAM }],
+        unique: [{ stream: another, action: 'reserve', constraint: 'code', value: SECRET }],
+      }),
+      keepOnce(SECRET),
+      keepOnce(SECRET)
+        .then(() => keepOnce([SECRET]))
+        .then(() => {}),
+      store.findIdempotencyRecord({ command: 'Keep', key: 'once' }),
+      collect(store.query({ aggregateType: 'vault' }, { limit: 5 })),
+      collect(store.query({ userId: SECRET }, { limit: 5 })),
       collect(store.read(old)),
       collect(store.read(old, { direction: 'backward' })),
       store.readSinceSnapshot(old, 5).then(({ events }) => collect(events)),
@@ -278,10 +302,9 @@ describe('what a payload holds', () => {
 
   it.each(['memory', 'dynamodb'] as const)('is not told when all is well (%s)', async (storage) => {
     const application = await start(storage === 'memory' ? { storage } : { client: clean, tables });
-    if (storage === 'memory') {
-      await application.store.append(old, [new Kept(SECRET), new Kept(SECRET)], { expectedVersion: NO_STREAM });
-    }
-    expect(await failuresOf(operations(application))).toBe(2);
+    if (storage === 'memory') await application.store.commit(OLD);
+    // Two find the stream further on, one value is taken, and one key was used for another body.
+    expect(await failuresOf(operations(application))).toBe(4);
     // Two vaults have snapshots that cannot be taken.
     expect(ear.heard.filter((text) => text.includes('was not written'))).toHaveLength(2);
     expect(leaks()).toEqual([]);
