@@ -14,7 +14,7 @@ import { headersOf, type Headers } from './message-headers.js';
 
 /** Reads a value from what came in: the HTTP request, or the data of a microservice's message. */
 // oxlint-disable-next-line typescript/no-explicit-any -- requests are typed by each platform
-export type ReadFromRequest<T> = (request: any, context: ExecutionContext) => T | undefined;
+export type ReadFromRequest<T> = (request: any, context: ExecutionContext) => T | null | undefined;
 
 /** Where the `CommandContextInterceptor` finds what no header should be trusted for. */
 export interface CommandContextSources {
@@ -58,7 +58,7 @@ export class CommandContextInterceptor implements NestInterceptor {
     const { userId, tenantId, values } = this.sources;
     const isHttp = context.getType() === 'http';
     const request: unknown = isHttp ? context.switchToHttp().getRequest() : context.switchToRpc().getData();
-    return withoutUndefined({
+    return stated({
       correlationId:
         visible(headersOf(context)(CORRELATION_ID)) ?? CommandContext.current().correlationId ?? randomUUID(),
       idempotencyKey: idempotencyKeyFrom(headersOf(context)),
@@ -95,6 +95,9 @@ function answerWith(context: ExecutionContext, correlationId: string | undefined
   if (correlationId !== undefined) response.header?.(CORRELATION_ID, correlationId);
 }
 
-function withoutUndefined(values: Record<string, string | undefined>): CommandContextValues {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
+function stated(values: Record<string, string | null | undefined>): CommandContextValues {
+  const found = Object.entries(values).filter(
+    (entry): entry is [string, string] => entry[1] !== undefined && entry[1] !== null,
+  );
+  return Object.fromEntries(found);
 }

@@ -81,7 +81,7 @@ describe('CommandContextInterceptor', () => {
             storage: 'memory',
             commandContext: {
               userId: (request: UserRequest & { by?: string }) => request.by ?? request.headers?.['x-user'],
-              tenantId: (_request, context) => (context.getType() === 'http' ? 'acme' : undefined),
+              tenantId: (_request, context) => (context.getType() === 'http' ? 'acme' : null),
               values: (_request, context) => ({ handler: context.getHandler().name }),
             },
           }),
