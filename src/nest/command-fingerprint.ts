@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
 
 /**
- * Tells one body of a command from another, whatever the order of its fields. Values without fields of their own, such
- * as functions, do not count.
+ * Tells one body of a command from another, whatever the order of its fields. Functions do not count.
  */
 export function fingerprintOf(command: object): string {
   return createHash('sha256')
@@ -26,5 +25,15 @@ function canonical(value: unknown, inside: readonly object[]): string {
   if (value instanceof Map || value instanceof Set) return `${value.constructor.name}(${list(value)})`;
   const fields = Object.entries(value).filter(([, field]) => field !== undefined && typeof field !== 'function');
   const sorted = fields.toSorted(([a], [b]) => (a < b ? -1 : 1));
-  return `{${sorted.map(([name, field]) => `${JSON.stringify(name)}:${canonical(field, path)}`).join()}}`;
+  const shown = sorted.map(([name, field]) => `${JSON.stringify(name)}:${canonical(field, path)}`).join();
+  return `{${shown}}${hidden(value, path)}`;
+}
+
+/** What an instance keeps where it cannot be seen, such as a URL: as far as it tells. */
+function hidden(value: object, path: readonly object[]): string {
+  const prototype = Object.getPrototypeOf(value) as object | null;
+  if (prototype === Object.prototype || prototype === null) return '';
+  const { toJSON } = value as { toJSON?: unknown };
+  if (typeof toJSON === 'function') return `json ${canonical(toJSON.call(value), path)}`;
+  return value.toString === Object.prototype.toString ? '' : JSON.stringify(String(value));
 }
