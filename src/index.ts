@@ -19,7 +19,12 @@ export { recordedEventOf, type RecordedEvent, type RecordedVersion } from './eve
 export type { StreamId } from './event/stream-id.js';
 
 // Aggregates
-export { Aggregate, type AggregateOptions, type SnapshotPolicy } from './aggregate/aggregate-definition.js';
+export {
+  Aggregate,
+  type AggregateOptions,
+  type SnapshotMigration,
+  type SnapshotPolicy,
+} from './aggregate/aggregate-definition.js';
 export {
   AggregateNotFoundError,
   AggregateRegistrationError,

@@ -37,3 +37,21 @@ describe('the README', () => {
     expect(called.filter((script) => !(script in scripts))).toEqual([]);
   });
 });
+
+describe('the guide to evolution', () => {
+  const guide = readFileSync('docs/evolution.md', 'utf8');
+
+  it('shows code that runs in a test', () => {
+    const shown = [...guide.matchAll(/```ts(.*)\n([^]*?)```/g)];
+    expect(shown.length).toBeGreaterThanOrEqual(6);
+    for (const [, file, sample] of shown) expect(readFileSync(file!.trim(), 'utf8')).toContain(sample);
+  });
+
+  it('links to what is there, also inside of itself', () => {
+    const links = [...guide.matchAll(/\]\((?!https?:)([^)]+)\)/g)].map(([, link]) => link!);
+    const anchors = [...guide.matchAll(/^## (.*)$/gm)].map(
+      ([, title]) => `#${title!.toLowerCase().replaceAll(' ', '-')}`,
+    );
+    expect(links.filter((link) => !anchors.includes(link) && !existsSync(`docs/${link}`))).toEqual([]);
+  });
+});

@@ -10,13 +10,30 @@ import { AggregateRegistrationError } from './aggregate-errors.js';
 // oxlint-disable-next-line typescript/no-explicit-any -- each policy names its own aggregate class
 export type SnapshotPolicy = (aggregate: any, recorded: RecordedEvent) => boolean;
 
+/**
+ * Turns the state of an older snapshot into today's shape, or gives undefined to do without it. Gets the state as plain
+ * data, as it was stored.
+ */
+// oxlint-disable-next-line typescript/no-explicit-any -- an old shape has no class any more that could type it
+export type SnapshotMigration = (state: any, fromVersion: number) => object | undefined;
+
 export interface AggregateOptions {
   /** Take a snapshot whenever so many versions have passed since the last one. Default: never. */
   readonly snapshotEvery?: number;
   /** `inline`: the state travels in the item of each commit's last event. Or a policy of your own. */
   readonly snapshot?: 'inline' | SnapshotPolicy;
-  /** Version of the state's shape, default 1. Raise it when fields change meaning: older snapshots are then ignored. */
+  /**
+   * Version of the state's shape, default 1. Raise it when fields change meaning: older snapshots are then migrated by
+   * `migrateSnapshot`, or ignored. Those of a newer version are always ignored.
+   */
   readonly snapshotVersion?: number;
+  /**
+   * Makes use of snapshots of an older `snapshotVersion`: gets their state, and that version, and returns the state in
+   * today's shape, as a snapshot of today would hold it; the snapshot is ignored when it returns undefined or a promise,
+   * throws, or returns what no snapshot could hold. Default: older snapshots are ignored, and the aggregate is rebuilt
+   * from its events. The next snapshot that the policy asks for has today's shape.
+   */
+  readonly migrateSnapshot?: SnapshotMigration;
   /** Event classes applied by `on<EventClassName>` methods, which cannot be told from the methods alone. */
   readonly events?: readonly Class[];
   /** Event classes that change no state, and so need no applier. */
@@ -28,6 +45,7 @@ export interface AggregateDefinition {
   readonly snapshotEvery: number | undefined;
   readonly snapshot: 'inline' | SnapshotPolicy | undefined;
   readonly snapshotVersion: number;
+  readonly migrateSnapshot: SnapshotMigration | undefined;
   readonly events: readonly Class[];
   readonly ignores: readonly Class[];
 }
@@ -41,7 +59,7 @@ const AGGREGATE = Symbol.for('nestjs-dynamodb-event-store:aggregate');
  * @throws AggregateRegistrationError when the options contradict each other
  */
 export function Aggregate(name: string, options: AggregateOptions = {}): ClassDecorator {
-  const { snapshotEvery, snapshot, snapshotVersion = 1, events = [], ignores = [] } = options;
+  const { snapshotEvery, snapshot, snapshotVersion = 1, migrateSnapshot, events = [], ignores = [] } = options;
   return (aggregateClass) => {
     const fault = (text: string) => new AggregateRegistrationError(`@Aggregate on ${aggregateClass.name}: ${text}`);
     if (typeof name !== 'string' || name === '' || !name.isWellFormed())
@@ -53,7 +71,14 @@ export function Aggregate(name: string, options: AggregateOptions = {}): ClassDe
       throw fault('give snapshotEvery or snapshot, not both.');
     }
     if (!Number.isSafeInteger(snapshotVersion)) throw fault('snapshotVersion must be a whole number.');
-    const definition: AggregateDefinition = { name, snapshotEvery, snapshot, snapshotVersion, events, ignores };
+    if (migrateSnapshot !== undefined) {
+      if (typeof migrateSnapshot !== 'function') throw fault('migrateSnapshot must be a function.');
+      if (snapshotVersion <= 1) {
+        throw fault('migrateSnapshot has nothing to migrate: raise snapshotVersion above 1, or remove it.');
+      }
+    }
+    const shape = { snapshotEvery, snapshot, snapshotVersion, migrateSnapshot };
+    const definition: AggregateDefinition = { name, ...shape, events, ignores };
     Reflect.defineMetadata(AGGREGATE, definition, aggregateClass);
   };
 }

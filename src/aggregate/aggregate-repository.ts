@@ -71,7 +71,7 @@ export class AggregateRepository<T extends AggregateRoot> {
   async exists(id: string): Promise<boolean> {
     const stream = this.streamOf(id);
     if (this.units.current()?.has(streamKey(stream))) return true;
-    for await (const _ of this.store.read(stream, { direction: 'backward', limit: 1 })) return true;
+    for await (const _ of this.store.readVersions(stream, { direction: 'backward', limit: 1 })) return true;
     return false;
   }
 

@@ -40,31 +40,51 @@ export function stateOf(
   return { snapshotVersion, state: compress(codec.encodeTree({ state: own }, subject)) };
 }
 
-/** The aggregate as the snapshot saw it; undefined when the snapshot is damaged or of another shape. */
+/** The aggregate as the snapshot saw it; undefined when the snapshot is damaged, or of a shape that cannot be used. */
 export function restore<T extends AggregateRoot>(
   aggregateClass: Class<T>,
   id: string,
   snapshot: Snapshot,
-  { snapshotVersion }: AggregateDefinition,
+  definition: AggregateDefinition,
   codec: Codec,
 ): T | undefined {
-  if (snapshot.snapshotVersion !== snapshotVersion) return undefined;
   const aggregate = new aggregateClass(id);
   try {
-    const state = codec.decode(decompress(snapshot.state)).state as Record<string, unknown>;
+    const state = stateInTodaysShape(snapshot, definition, codec);
+    if (!state) return undefined;
     if (isSnapshotting(aggregate)) {
       const result = aggregate.fromSnapshot(state) as unknown;
       if (result instanceof Promise) {
         result.catch(() => {});
         return undefined;
       }
-    } else for (const key of Object.keys(state)) setOwn(aggregate, key, state[key]);
+    } else {
+      if (classOf(state) !== Object) return undefined;
+      for (const [key, value] of Object.entries(state)) if (key !== 'id') setOwn(aggregate, key, value);
+    }
   } catch {
     return undefined;
   }
   const { version, eventTime } = snapshot;
   Object.assign(lifecycleOf(aggregate), { version, eventTime, snapshotAt: version });
   return aggregate;
+}
+
+/** @throws when the state is damaged, or its migration fails */
+function stateInTodaysShape(
+  snapshot: Snapshot,
+  { name, snapshotVersion, migrateSnapshot }: AggregateDefinition,
+  codec: Codec,
+): object | undefined {
+  const isOlder = snapshot.snapshotVersion < snapshotVersion;
+  if (snapshot.snapshotVersion !== snapshotVersion && !(isOlder && migrateSnapshot)) return undefined;
+  const stored = codec.decode(decompress(snapshot.state)).state as object;
+  if (!isOlder || !migrateSnapshot) return stored;
+  const migrated = migrateSnapshot(stored, snapshot.snapshotVersion) as unknown;
+  if (migrated instanceof Promise) migrated.catch(() => {});
+  if (typeof migrated !== 'object' || migrated === null) return undefined;
+  // A round trip, so that it is what a snapshot can hold, and shares nothing with other aggregates, such as a default.
+  return codec.decode(codec.encodeTree({ state: migrated }, `The migrated snapshot of ${name}`)).state as object;
 }
 
 /** Symbols under which the base class keeps things of its own. */

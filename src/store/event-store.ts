@@ -17,7 +17,7 @@ export interface ReadRange {
   readonly toVersion?: number;
   /** Default `forward`: oldest first. */
   readonly direction?: 'forward' | 'backward';
-  /** At most so many events; default all. */
+  /** At most so many stored events; default all. One that upcasting splits or drops counts as one. */
   readonly limit?: number;
   /** Ends the read with `OperationAbortedError`. */
   readonly signal?: AbortSignal;

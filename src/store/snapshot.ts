@@ -3,7 +3,7 @@ import type { RecordedVersion } from '../event/recorded-event.js';
 
 /** An aggregate's state in stored form. */
 export interface SnapshotState {
-  /** Version of the state's shape, from `@Aggregate`; another one is not read. */
+  /** Version of the state's shape, from `@Aggregate`; another one is migrated or not used. */
   readonly snapshotVersion: number;
   readonly state: StoredText;
 }

@@ -9,6 +9,9 @@ const requests = (test: string): Catcher => ({ file: 'test/nest/requests.e2e-spe
 const commands = (test: string): Catcher => ({ file: 'test/nest/unit-of-work.e2e-spec.ts', test });
 const stopping = (test: string): Catcher => ({ file: 'test/nest/shutdown.e2e-spec.ts', test });
 const snapshots = (test: string): Catcher => ({ file: 'test/nest/snapshots.e2e-spec.ts', test });
+const migration = (test: string): Catcher => ({ file: 'test/nest/snapshot-migration.e2e-spec.ts', test });
+const evolution = (test: string): Catcher => ({ file: 'test/nest/evolution.e2e-spec.ts', test });
+const formats = (test: string): Catcher => ({ file: 'test/dynamodb/stored-formats.int-spec.ts', test });
 const torture = (test: string): Catcher => ({ file: 'test/campaigns/torture.int-spec.ts', test });
 const idempotent = (test: string): Catcher => ({ file: 'test/nest/idempotent-commands.e2e-spec.ts', test });
 const contexts = (test: string): Catcher => ({ file: 'test/nest/command-context.e2e-spec.ts', test });
@@ -341,7 +344,7 @@ export const BUGS: readonly PlantedBug[] = [
     name: 'snapshot-of-another-shape-used',
     harm: 'After a deployment that changed fields, aggregates start from a state that the new code misreads.',
     file: 'aggregate/aggregate-snapshot.ts',
-    find: 'if (snapshot.snapshotVersion !== snapshotVersion) return undefined;',
+    find: 'if (snapshot.snapshotVersion !== snapshotVersion && !(isOlder && migrateSnapshot)) return undefined;',
     replace: '',
     caughtBy: [snapshots('are ignored when they are of another snapshotVersion')],
   },
@@ -691,5 +694,94 @@ export const BUGS: readonly PlantedBug[] = [
     caughtBy: [
       { file: 'test/aggregate/aggregate-root.spec.ts', test: 'is not changed by an event that breaks its rules' },
     ],
+  },
+  // Evolution
+  {
+    name: 'versions-count-events',
+    harm: 'An aggregate with a split event has a version that its stream does not have, and cannot be loaded or stored.',
+    file: 'aggregate/aggregate-repository.ts',
+    find: 'lifecycle.version = version;',
+    replace: 'lifecycle.version += events.length;',
+    caughtBy: [
+      evolution('load, with the version of the last stored event'),
+      evolution('are followed by the next version, also behind a dropped last one'),
+    ],
+  },
+  {
+    name: 'dropped-last-event-not-counted',
+    harm: 'An aggregate whose last event is dropped by upcasting conflicts with itself at every command.',
+    file: 'aggregate/aggregate-repository.ts',
+    find: `for await (const recorded of events) replay(aggregate, stream, recorded);
+    lifecycleOf`,
+    replace: `let dropped: RecordedVersion | undefined;
+    for await (const recorded of events) {
+      if (dropped) replay(aggregate, stream, dropped);
+      dropped = recorded.events.length === 0 ? recorded : undefined;
+      if (!dropped) replay(aggregate, stream, recorded);
+    }
+    lifecycleOf`,
+    caughtBy: [
+      evolution('load, with the version of the last stored event'),
+      evolution('are followed by the next version, also behind a dropped last one'),
+    ],
+  },
+  {
+    name: 'dropped-last-event-hides-aggregate',
+    harm: 'An aggregate whose last event is dropped by upcasting is said not to exist.',
+    file: 'aggregate/aggregate-repository.ts',
+    find: "this.store.readVersions(stream, { direction: 'backward', limit: 1 })",
+    replace: "this.store.read(stream, { direction: 'backward', limit: 1 })",
+    caughtBy: [evolution('load, with the version of the last stored event')],
+  },
+  {
+    name: 'newer-snapshot-migrated',
+    harm: 'During a roll-out, an older release takes a state that it does not know for an older one.',
+    file: 'aggregate/aggregate-snapshot.ts',
+    find: 'snapshot.snapshotVersion < snapshotVersion;',
+    replace: 'snapshot.snapshotVersion !== snapshotVersion;',
+    caughtBy: [migration('are ignored when they are of a newer one')],
+  },
+  {
+    name: 'older-snapshot-not-migrated',
+    harm: 'A state of an older shape is put into an aggregate of today.',
+    file: 'aggregate/aggregate-snapshot.ts',
+    find: 'if (!isOlder || !migrateSnapshot) return stored;',
+    replace: 'if (migrateSnapshot !== null) return stored;',
+    caughtBy: [migration('are migrated from an older one'), migration('are ignored when it gives undefined')],
+  },
+  {
+    name: 'migrated-default-shared',
+    harm: 'Two aggregates share a list that a migration gave to both: what one adds, the other has.',
+    file: 'aggregate/aggregate-snapshot.ts',
+    find: 'return codec.decode(codec.encodeTree({ state: migrated }, `The migrated snapshot of ${name}`)).state as object;',
+    replace: 'return name ? migrated : undefined;',
+    caughtBy: [
+      migration('share nothing between aggregates'),
+      migration('are ignored when it gives what no snapshot holds'),
+    ],
+  },
+  {
+    name: 'checksum-required',
+    harm: 'Events that the first release stored cannot be loaded any more.',
+    file: 'dynamodb/items.ts',
+    find: 'if (checksum !== undefined && checksum !== eventChecksum(item))',
+    replace: 'if (checksum !== eventChecksum(item))',
+    caughtBy: [formats('items of the format 1-first give the events with all of their metadata')],
+  },
+  {
+    name: 'checksum-covers-more',
+    harm: 'Every event that is stored already is called damaged.',
+    file: 'dynamodb/checksum.ts',
+    find: "  'commitSize',\n",
+    replace: "  'commitSize',\n  'feedSlice',\n",
+    caughtBy: [formats('items of the format 2-checksums give the events with all of their metadata')],
+  },
+  {
+    name: 'stored-format-changed-silently',
+    harm: 'Items of a new format are in the tables of users, and no test holds the package to reading them for ever.',
+    file: 'dynamodb/items.ts',
+    find: '    commitSize: event.commitSize,\n    ...indexKeys',
+    replace: '    commitSize: event.commitSize,\n    packed: 1,\n    ...indexKeys',
+    caughtBy: [formats('are those of the newest format among the fixtures')],
   },
 ];
