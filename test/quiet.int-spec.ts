@@ -30,7 +30,7 @@ import {
 } from '../src/index.js';
 import { FAULTS, startFaultyProxy } from './campaigns/faulty-proxy.js';
 import { collect } from './setup/collect.js';
-import { newClient, newTableNames } from './setup/database.js';
+import { breakGlassClient, newClient, newTableNames } from './setup/database.js';
 import { Eavesdropper } from './setup/eavesdropper.js';
 
 /** Stands for what nobody may read in a log. */
@@ -497,7 +497,8 @@ describe('what a payload holds', () => {
     ['half a commit', { commitSize: 3, eventData: `{"secret":"${SECRET}"}` }],
     ['a damaged state', { state: SECRET, snapshotVersion: 1, stateChecksum: SECRET }],
   ])('is not told by a stored item with %s', async (_, damage) => {
-    const documents = DynamoDBDocumentClient.from(clean, { marshallOptions: { removeUndefinedValues: true } });
+    const breakGlass = breakGlassClient();
+    const documents = DynamoDBDocumentClient.from(breakGlass, { marshallOptions: { removeUndefinedValues: true } });
     const application = await start({ client: clean, tables, deadlineMs: 1000 });
     const { store, commands, vaults } = application;
     for (const checksum of ['checked', 'without a checksum', 'with another checksum']) {
@@ -529,6 +530,7 @@ describe('what a payload holds', () => {
     }
     expect(leaks()).toEqual([]);
     await application.close();
+    breakGlass.destroy();
   });
 });
 

@@ -20,17 +20,27 @@ export interface TableNames {
 export const SNAPSHOT_SORT_KEY = Number.MAX_SAFE_INTEGER;
 
 /** All events of an aggregate type by time, in slices, as one index partition takes 1,000 writes a second. */
-export const FEED_INDEX = { name: 'feed', partitionKey: 'feedSlice', sortKey: 'feedPosition' } as const;
+export const FEED_INDEX = {
+  name: 'feed',
+  partitionKey: 'feedSlice',
+  sortKey: 'feedPosition',
+  tenantFirst: false,
+} as const;
 export const FEED_SLICES = 4;
 
 /**
  * The same for one tenant, named first in the key, so that `dynamodb:LeadingKeys` can keep tenants apart. Sparse: only
  * events with a tenant are in it.
  */
-export const TENANT_INDEX = { name: 'tenant', partitionKey: 'tenantSlice', sortKey: 'feedPosition' } as const;
+export const TENANT_INDEX = {
+  name: 'tenant',
+  partitionKey: 'tenantSlice',
+  sortKey: 'feedPosition',
+  tenantFirst: true,
+} as const;
 
 /** All events that a user caused, by time. Sparse: only events with a userId are in it. */
-export const USER_INDEX = { name: 'user', partitionKey: 'userKey', sortKey: 'eventTime' } as const;
+export const USER_INDEX = { name: 'user', partitionKey: 'userKey', sortKey: 'eventTime', tenantFirst: true } as const;
 
 /** When DynamoDB may delete a bookkeeping item, in seconds since 1970. */
 export const EXPIRY_ATTRIBUTE = 'expiresAt';
@@ -62,11 +72,17 @@ interface KeySchema {
   readonly sortKey: string;
 }
 
+interface IndexDefinition extends KeySchema {
+  readonly name: string;
+  /** Whether its partition key begins with the tenant, as those of both tables do. */
+  readonly tenantFirst: boolean;
+}
+
 /** A table as it must be: also what an existing one is compared with. */
 export interface TableDefinition {
   readonly tableName: string;
   readonly key: KeySchema;
-  readonly indexes: readonly (KeySchema & { readonly name: string })[];
+  readonly indexes: readonly IndexDefinition[];
   readonly attributeTypes: Readonly<Record<string, 'S' | 'N'>>;
   readonly streamed: boolean;
   readonly expires: boolean;

@@ -16,7 +16,7 @@ import {
   type StreamId,
 } from '../../src/index.js';
 import { collect } from '../setup/collect.js';
-import { newClient, newTableNames, recordRequests } from '../setup/database.js';
+import { breakGlassClient, newClient, newTableNames, recordRequests } from '../setup/database.js';
 
 @EventType('faults.Ticked')
 class Ticked {
@@ -279,14 +279,17 @@ describe('DynamoDbEventStore under faults', () => {
   });
 
   describe('a stream seen while a commit is being applied', () => {
-    const document = () => DynamoDBDocumentClient.from(client);
+    const breakGlass = breakGlassClient();
+    const document = () => DynamoDBDocumentClient.from(breakGlass);
     const key = (stream: StreamId, sk: number) => ({ pk: `#${stream.aggregateType}#${stream.aggregateId}`, sk });
+
+    afterAll(() => breakGlass.destroy());
 
     /** Takes an event out of the table, and puts it back when the stream has been queried so many times. */
     async function hide(stream: StreamId, version: number, queries: number): Promise<void> {
       const { Item } = await document().send(new GetCommand({ TableName: tables.events, Key: key(stream, version) }));
       const { pk, sk } = key(stream, version);
-      await client.send(
+      await breakGlass.send(
         new DeleteItemCommand({ TableName: tables.events, Key: { pk: { S: pk }, sk: { N: String(sk) } } }),
       );
       const none: Fault = (work) => work();

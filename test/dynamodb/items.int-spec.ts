@@ -8,7 +8,7 @@ import { DynamoDbEventStore, EventRegistry, EventType, provisionTables, type Str
 import { itemBytes, type Item } from '../../src/dynamodb/items.js';
 import { FEED_SLICES } from '../../src/dynamodb/table.js';
 import { collect } from '../setup/collect.js';
-import { newClient, newTableNames } from '../setup/database.js';
+import { breakGlassClient, newClient, newTableNames } from '../setup/database.js';
 
 @EventType('items.Noted', { version: 2, aliases: ['items.Remarked'], upcast: { 1: ({ text }) => ({ note: text }) } })
 class Noted {
@@ -23,7 +23,8 @@ describe('items of the events table', () => {
   const tables = newTableNames();
   let client: DynamoDBClient;
   let store: DynamoDbEventStore;
-  const document = () => DynamoDBDocumentClient.from(client);
+  const breakGlass = breakGlassClient();
+  const document = () => DynamoDBDocumentClient.from(breakGlass);
 
   beforeAll(async () => {
     client = newClient();
@@ -36,7 +37,7 @@ describe('items of the events table', () => {
     });
   });
 
-  afterAll(() => client.destroy());
+  afterAll(() => [client, breakGlass].forEach((each) => each.destroy()));
 
   const itemsOf = async (pk: string) =>
     (

@@ -19,7 +19,7 @@ import { feedPlace } from '../../src/dynamodb/index-keys.js';
 import { FEED_SLICES } from '../../src/dynamodb/table.js';
 import { streamKey } from '../../src/event/stream-id.js';
 import { collect } from '../setup/collect.js';
-import { newClient, newTableNames } from '../setup/database.js';
+import { breakGlassClient, newClient, newTableNames } from '../setup/database.js';
 
 @EventType('query.Ticked')
 class Ticked {
@@ -40,6 +40,7 @@ const SLICES = Array.from({ length: FEED_SLICES }, (_, slice) => slice);
 describe('the requests of a query', () => {
   const tables = newTableNames();
   const registry = new EventRegistry().register(Ticked, Noted, Dropped);
+  const breakGlass = breakGlassClient();
   let client: DynamoDBClient;
   let store: DynamoDbEventStore;
   /** What was asked, in order; each with its answer, once there is one. */
@@ -70,7 +71,7 @@ describe('the requests of a query', () => {
     intercept = (work) => work();
   });
 
-  afterAll(() => client.destroy());
+  afterAll(() => [client, breakGlass].forEach((each) => each.destroy()));
 
   const newStore = (deadlineMs = 10_000) => new DynamoDbEventStore({ client, tables, registry, deadlineMs });
   const newType = () => `type-${randomUUID()}`;
@@ -81,8 +82,12 @@ describe('the requests of a query', () => {
   /** Streams that together lie in every slice. */
   async function spread(type: Omit<StreamId, 'aggregateId'>, events: readonly object[], streams = 16, userId?: string) {
     const options = { expectedVersion: NO_STREAM, ...(userId && { metadata: { userId } }) };
-    const ids = Array.from({ length: streams }, (_, index) => ({ ...type, aggregateId: `s-${index}` }));
-    expect(new Set(ids.map(sliceOf)).size).toBe(FEED_SLICES);
+    const ids: StreamId[] = [];
+    for (let index = 0; ids.length < streams; index++) {
+      const stream = { ...type, aggregateId: `s-${index}` };
+      const inSlice = ids.filter((id) => sliceOf(id) === sliceOf(stream)).length;
+      if (inSlice < Math.ceil(streams / FEED_SLICES)) ids.push(stream);
+    }
     for (const stream of ids) await store.append(stream, events, options);
     asked.splice(0);
   }
@@ -345,7 +350,7 @@ describe('the requests of a query', () => {
       const metadata = { userId: aggregateType };
       await store.append(stream, [new Noted('a')], { expectedVersion: NO_STREAM, metadata });
       const own = { aggregateType, slice: sliceOf(stream) };
-      const document = DynamoDBDocumentClient.from(client);
+      const document = DynamoDBDocumentClient.from(breakGlass);
       const Key = { pk: streamKey(stream), sk: 1 };
       const { Item } = await document.send(new GetCommand({ TableName: tables.events, Key }));
       await document.send(new PutCommand({ TableName: tables.events, Item: { ...Item, ...spoilt(own) } }));

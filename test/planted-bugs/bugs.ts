@@ -569,7 +569,7 @@ export const BUGS: readonly PlantedBug[] = [
     name: 'query-believes-index-keys',
     harm: 'An item whose index key was altered shows one tenant the event of another.',
     file: 'dynamodb/index-reader.ts',
-    find: 'if (asked && stream.tenantId === tenantId) return event;',
+    find: 'if (asked && stream.tenantId === tenantId && item.pk === streamKey(stream)) return event;',
     replace: 'return event;',
     caughtBy: [queries('end with an error: an event of another')],
   },
