@@ -72,6 +72,24 @@ export {
   UniqueConstraintError,
 } from './store/store-errors.js';
 
+// Subscriptions
+export type { ParkedEvent } from './subscription/parking.js';
+export {
+  Projection,
+  type PoisonPolicy,
+  type ProjectionContext,
+  type ProjectionOptions,
+} from './subscription/projection.js';
+export type { ProjectionTransaction } from './subscription/projection-transaction.js';
+export { ProjectionError, SubscriptionError } from './subscription/subscription-errors.js';
+export {
+  Subscriptions,
+  type PartitionStatus,
+  type SubscriptionLag,
+  type SubscriptionStatus,
+} from './subscription/subscriptions.js';
+export { TableWriteRefusedError, type TableWrite } from './store/table-write.js';
+
 // DynamoDB
 export { DynamoDbEventStore, type DynamoDbEventStoreOptions } from './dynamodb/dynamodb-event-store.js';
 export { provisionTables } from './dynamodb/provision.js';
@@ -86,6 +104,10 @@ export {
 } from './nest/command-context.interceptor.js';
 export { ConflictRetries, Idempotent, OwnUnitOfWork } from './nest/command-options.js';
 export { EventStoreExceptionFilter } from './nest/event-store-exception.filter.js';
-export { InvalidConfigurationError, type EventStoreModuleOptions } from './nest/event-store-options.js';
+export {
+  InvalidConfigurationError,
+  type EventStoreModuleOptions,
+  type SubscriptionOptions,
+} from './nest/event-store-options.js';
 export { EventStoreModule } from './nest/event-store.module.js';
 export { getAggregateRepositoryToken, InjectAggregateRepository } from './nest/inject-aggregate-repository.js';

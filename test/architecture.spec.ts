@@ -7,9 +7,10 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   event: [],
   store: ['event'],
   aggregate: ['event', 'store'],
+  subscription: ['event', 'store'],
   dynamodb: ['event', 'store'],
-  nest: ['event', 'store', 'aggregate', 'dynamodb'],
-  testing: ['event', 'store', 'aggregate', 'nest'],
+  nest: ['event', 'store', 'aggregate', 'subscription', 'dynamodb'],
+  testing: ['event', 'store', 'aggregate', 'subscription', 'nest'],
   cli: ['event', 'store', 'dynamodb'],
 };
 

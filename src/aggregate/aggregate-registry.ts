@@ -32,4 +32,11 @@ export class AggregateRegistry {
     this.events.register(...eventsOf(aggregateClass));
     return definition;
   }
+
+  /** The durable names of all registered aggregates that have one of these events. */
+  namesWith(eventClasses: readonly Class[]): readonly string[] {
+    return [...this.byName]
+      .filter(([, aggregateClass]) => eventsOf(aggregateClass).some((eventClass) => eventClasses.includes(eventClass)))
+      .map(([name]) => name);
+  }
 }

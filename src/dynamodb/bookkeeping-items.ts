@@ -1,5 +1,7 @@
+import { createHash } from 'node:crypto';
 import type { StoredText } from '../event/compression.js';
-import { streamKey } from '../event/stream-id.js';
+import { joinedKey, streamKey } from '../event/stream-id.js';
+import type { BookkeepingEntry, StreamPosition } from '../store/bookkeeping.js';
 import type { IdempotencyRecord } from '../store/idempotency.js';
 import type { PreparedRecord } from '../store/prepare-commit.js';
 import type { UniqueWrite } from '../store/unique-values.js';
@@ -9,6 +11,7 @@ import { EXPIRY_ATTRIBUTE } from './table.js';
 /** Sort keys of bookkeeping items, one for each kind. */
 export const RECORD_SORT_KEY = 'record';
 export const UNIQUE_SORT_KEY = 'holder';
+const POSITION_SORT_KEY = 'position';
 
 export function recordItem({ keyText, ...record }: PreparedRecord, commitId: string): Item {
   const { tenantId, command, key, fingerprint, result, expiresAt } = record;
@@ -54,5 +57,30 @@ export function uniqueItem({ key, constraint, stream }: UniqueWrite, commitId: s
     aggregateType,
     aggregateId,
     commitId,
+  };
+}
+
+/** @param writeId by which a write whose answer was lost knows itself again */
+export function entryItem(pk: string, { id, revision, value }: BookkeepingEntry, writeId: string): Item {
+  return { pk, sk: id, revision, value: JSON.stringify(value), commitId: writeId };
+}
+
+export function entryFrom<V>(item: Item): BookkeepingEntry<V> {
+  const { sk, revision, value } = item as { sk: string; revision: number; value: string };
+  return { id: sk, revision, value: JSON.parse(value) as V };
+}
+
+/** A hash stands for the stream, whose own key may take all the room that a key has; the tenant stays first. */
+export function positionItem({ projection, stream, version }: StreamPosition, writeId: string): Item {
+  const { tenantId, aggregateType, aggregateId } = stream;
+  const hash = createHash('sha256').update(streamKey(stream)).digest('base64url');
+  return {
+    pk: joinedKey(tenantId, 'position', projection, hash),
+    sk: POSITION_SORT_KEY,
+    ...(tenantId !== undefined && { tenantId }),
+    aggregateType,
+    aggregateId,
+    version,
+    commitId: writeId,
   };
 }

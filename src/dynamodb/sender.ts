@@ -95,9 +95,22 @@ export class Sender {
 
 /** Says no more than the name of the refusal: the text that came with it may quote what was sent. */
 export function refused(error: unknown, tableName: string | undefined): EventStoreUnavailableError {
-  return new EventStoreUnavailableError(
+  return new RequestRefusedError(
+    /Validation/.test(failureName(error)),
     `A request to table "${tableName}" was refused with ${failureName(error)}: check that the table exists and that the role of this process may use it.`,
   );
+}
+
+/** DynamoDB answered, and will not do it. */
+export class RequestRefusedError extends EventStoreUnavailableError {
+  constructor(
+    /** Whether for what was asked, and not for a table or a right that is missing. */
+    readonly isInvalid: boolean,
+    message: string,
+  ) {
+    super(message);
+    Object.defineProperty(this, 'name', { value: EventStoreUnavailableError.name });
+  }
 }
 
 export function unreachable(error: unknown): EventStoreUnavailableError {

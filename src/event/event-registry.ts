@@ -104,6 +104,15 @@ export class EventRegistry {
     return [...new Set(names)];
   }
 
+  /** All names under which events are stored that may be read as one of these classes, also after upcasting. */
+  namesReadAs(eventClasses: readonly Class[]): ReadonlySet<string> {
+    const found = [...this.definitions].filter(
+      // What an upcast step replaces an event by is not known before.
+      ([eventClass, { upcast }]) => eventClasses.includes(eventClass) || Object.keys(upcast).length > 0,
+    );
+    return new Set(found.flatMap(([, { name, aliases }]) => [name, ...aliases]));
+  }
+
   /** Goes from step to step until today's shape, or until a step replaces the event by others. */
   private upcast(stored: object, eventClass: Class, from: number, eventType: string): readonly object[] {
     const { version: today, upcast } = this.definitions.get(eventClass)!;

@@ -24,6 +24,7 @@ export interface EventStoreModuleOptions extends DynamoDbOptions {
     /** How long the key of a command that was carried out is kept, in milliseconds; default 86,400,000, a day. */
     readonly keepForMs?: number;
   };
+  readonly subscriptions?: SubscriptionOptions;
   readonly snapshots?: {
     /** Let a command wait until its snapshots are written, where the process may freeze after it, as on Lambda. Default false. */
     readonly wait?: boolean;
@@ -31,6 +32,23 @@ export interface EventStoreModuleOptions extends DynamoDbOptions {
   /** Classes of values that events and snapshots may hold beside plain data. */
   // oxlint-disable-next-line typescript/no-explicit-any -- each entry is typed by its own class
   readonly valueTypes?: readonly ValueType<any>[];
+}
+
+/** How projections and other subscriptions follow the feed. */
+export interface SubscriptionOptions {
+  /** Whether this process reads events for its projections; default true. False where others do, or where it may freeze. */
+  readonly run?: boolean;
+  /**
+   * How old an event is to be before it is read from the feed, as its neighbours may show later; in milliseconds, default
+   * 1,000. With storage 'memory', 2.
+   */
+  readonly marginMs?: number;
+  /** How late an event may show in the feed, the skew of clocks included; in milliseconds, default 120,000. */
+  readonly backtrackMs?: number;
+  /** How long to wait where there was nothing new; in milliseconds, default 500. With storage 'memory', 20. */
+  readonly pollMs?: number;
+  /** How long a process may be silent before others take over what it reads; in milliseconds, default 15,000. */
+  readonly leaseMs?: number;
 }
 
 /** Options with their defaults, checked. */
@@ -45,6 +63,7 @@ export interface EventStoreSettings extends DynamoDbOptions {
   readonly commandContext: CommandContextSources;
   readonly keepIdempotencyKeysMs: number;
   readonly waitForSnapshots: boolean;
+  readonly subscriptions: SubscriptionOptions;
   readonly valueTypes: readonly ValueType[];
 }
 
@@ -98,6 +117,13 @@ export function settingsFrom(options: EventStoreModuleOptions): EventStoreSettin
       `deadlineMs must be a number of milliseconds above 0, at most ${MAX_DEADLINE_MS}.`,
     );
   }
+  for (const [name, value] of Object.entries(options.subscriptions ?? {})) {
+    if (name === 'run' || (Number.isSafeInteger(value) && Number(value) >= 1 && Number(value) <= MAX_DEADLINE_MS))
+      continue;
+    throw new InvalidConfigurationError(
+      `subscriptions.${name} must be a whole number of milliseconds from 1 to ${MAX_DEADLINE_MS}.`,
+    );
+  }
   if (!(Number.isSafeInteger(keepIdempotencyKeysMs) && keepIdempotencyKeysMs >= MIN_KEEP_KEYS_MS)) {
     throw new InvalidConfigurationError(
       `idempotency.keepForMs must be a whole number of milliseconds from ${MIN_KEEP_KEYS_MS}, as a request may arrive that late.`,
@@ -114,6 +140,7 @@ export function settingsFrom(options: EventStoreModuleOptions): EventStoreSettin
     commandContext: options.commandContext ?? {},
     keepIdempotencyKeysMs,
     waitForSnapshots: snapshots?.wait ?? false,
+    subscriptions: options.subscriptions ?? {},
     valueTypes,
     ...(options.client && { client: options.client }),
     ...(options.clientConfig && { clientConfig: options.clientConfig }),

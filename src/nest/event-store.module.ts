@@ -5,6 +5,7 @@ import {
   Module,
   type DynamicModule,
   type FactoryProvider,
+  type OnApplicationBootstrap,
   type OnApplicationShutdown,
   type OnModuleDestroy,
   type OnModuleInit,
@@ -17,20 +18,28 @@ import { AggregateRepository } from '../aggregate/aggregate-repository.js';
 import type { AggregateRoot } from '../aggregate/aggregate-root.js';
 import { SnapshotWriter } from '../aggregate/snapshot-writer.js';
 import { UnitsOfWork } from '../aggregate/units-of-work.js';
+import { DynamoDbBookkeeping } from '../dynamodb/dynamodb-bookkeeping.js';
 import { DynamoDbConnection } from '../dynamodb/dynamodb-connection.js';
+import { DynamoDbEventFeed } from '../dynamodb/dynamodb-event-feed.js';
 import { DynamoDbEventStore } from '../dynamodb/dynamodb-event-store.js';
 import { provisionTables } from '../dynamodb/provision.js';
 import { checkTables } from '../dynamodb/table-check.js';
 import type { Class } from '../event/class-type.js';
 import { EventRegistry } from '../event/event-registry.js';
 import { eventTypeOf } from '../event/event-type.js';
+import { Bookkeeping } from '../store/bookkeeping.js';
+import { EventFeed } from '../store/event-feed.js';
 import { EventStore } from '../store/event-store.js';
+import { InMemoryBookkeeping } from '../store/in-memory-bookkeeping.js';
+import { InMemoryEventFeed } from '../store/in-memory-event-feed.js';
 import { InMemoryEventStore } from '../store/in-memory-event-store.js';
+import { Subscriptions } from '../subscription/subscriptions.js';
 import { COMMAND_CONTEXT_SOURCES } from './command-context.interceptor.js';
 import { CommandUnitOfWork } from './command-unit-of-work.js';
 import { CommittedEvents } from './committed-events.js';
 import { IdempotentCommands } from './idempotent-commands.js';
 import { settingsFrom, type EventStoreModuleOptions, type EventStoreSettings } from './event-store-options.js';
+import { ProjectionExplorer } from './projection-explorer.js';
 import { getAggregateRepositoryToken } from './inject-aggregate-repository.js';
 
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<EventStoreModuleOptions>()
@@ -75,6 +84,40 @@ const providers: Provider[] = [
         : new InMemoryEventStore(registry, { requireTenant }),
   },
   {
+    provide: EventFeed,
+    inject: [SETTINGS, CONNECTION, EventStore],
+    useFactory: (
+      { tables, deadlineMs }: EventStoreSettings,
+      connection: DynamoDbConnection | null,
+      store: EventStore,
+    ) =>
+      connection
+        ? new DynamoDbEventFeed({ client: connection.client, tableName: tables.events, deadlineMs })
+        : new InMemoryEventFeed(store as InMemoryEventStore),
+  },
+  {
+    provide: Bookkeeping,
+    inject: [SETTINGS, CONNECTION],
+    useFactory: ({ tables, deadlineMs }: EventStoreSettings, connection: DynamoDbConnection | null) =>
+      connection
+        ? new DynamoDbBookkeeping({ client: connection.client, tableName: tables.bookkeeping, deadlineMs })
+        : new InMemoryBookkeeping(),
+  },
+  {
+    provide: Subscriptions,
+    inject: [EventFeed, Bookkeeping, EventRegistry, SETTINGS],
+    useFactory: (
+      feed: EventFeed,
+      bookkeeping: Bookkeeping,
+      registry: EventRegistry,
+      { subscriptions }: EventStoreSettings,
+    ) => {
+      const logger = new Logger('EventStore');
+      const options = { backtrackMs: 120_000, leaseMs: 15_000, ...feed.pace, ...subscriptions };
+      return new Subscriptions(feed, bookkeeping, registry, options, (message) => logger.error(message));
+    },
+  },
+  {
     provide: AggregateRegistry,
     inject: [EventRegistry],
     useFactory: (events: EventRegistry) => new AggregateRegistry(events),
@@ -90,6 +133,17 @@ const providers: Provider[] = [
     inject: [EventStore, EventRegistry, SnapshotWriter],
     useFactory: (store: EventStore, registry: EventRegistry, snapshots: SnapshotWriter) =>
       new UnitsOfWork(store, registry, snapshots),
+  },
+  {
+    provide: ProjectionExplorer,
+    inject: [ModulesContainer, Subscriptions, AggregateRegistry, EventRegistry, Bookkeeping],
+    useFactory: (
+      modules: ModulesContainer,
+      subscriptions: Subscriptions,
+      aggregates: AggregateRegistry,
+      registry: EventRegistry,
+      bookkeeping: Bookkeeping,
+    ) => new ProjectionExplorer(modules, subscriptions, aggregates, registry, bookkeeping),
   },
   {
     provide: CommittedEvents,
@@ -119,11 +173,19 @@ const providers: Provider[] = [
  */
 @Module({
   providers,
-  exports: [COMMAND_CONTEXT_SOURCES, EventStore, EventRegistry, AggregateRegistry, UnitsOfWork, CommittedEvents],
+  exports: [
+    COMMAND_CONTEXT_SOURCES,
+    EventStore,
+    EventRegistry,
+    AggregateRegistry,
+    UnitsOfWork,
+    CommittedEvents,
+    Subscriptions,
+  ],
 })
 export class EventStoreModule
   extends ConfigurableModuleClass
-  implements OnModuleInit, OnModuleDestroy, OnApplicationShutdown
+  implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy, OnApplicationShutdown
 {
   constructor(
     @Inject(SETTINGS) private readonly settings: EventStoreSettings,
@@ -131,6 +193,8 @@ export class EventStoreModule
     @Inject(EventRegistry) private readonly registry: EventRegistry,
     @Inject(CommandUnitOfWork) private readonly commands: CommandUnitOfWork,
     @Inject(SnapshotWriter) private readonly snapshots: SnapshotWriter,
+    @Inject(Subscriptions) private readonly subscriptions: Subscriptions,
+    @Inject(ProjectionExplorer) private readonly projections: ProjectionExplorer,
   ) {
     super();
   }
@@ -159,12 +223,20 @@ export class EventStoreModule
   }
 
   async onModuleInit(): Promise<void> {
+    this.projections.addAll();
     await this.registry.prepareValidation();
     await this.openTables();
     this.commands.install();
   }
 
+  /** Not before all of the application is there, which the projections may use. */
+  onApplicationBootstrap(): void {
+    if (this.settings.subscriptions.run ?? true) this.subscriptions.start();
+  }
+
   async onModuleDestroy(): Promise<void> {
+    // What projections use may end after this.
+    await this.subscriptions.stop();
     await this.commands.settle();
   }
 

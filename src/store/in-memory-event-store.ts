@@ -26,6 +26,8 @@ export class InMemoryEventStore extends EventStore {
   private readonly streams = new Map<string, StoredEvent[]>();
   private readonly snapshots = new Map<string, Snapshot>();
   private readonly records = new Map<string, IdempotencyRecord & { readonly commitId: string }>();
+  /** All events of an aggregate type, in the order in which they were stored. */
+  private readonly logs = new Map<string, StoredEvent[]>();
   /** Key of the stream that holds a unique value. */
   private readonly holders = new Map<string, string>();
 
@@ -62,7 +64,8 @@ export class InMemoryEventStore extends EventStore {
     for (const { append, events } of placed) {
       const stream = this.streams.get(append.key);
       if (stream) stream.push(...events);
-      else this.streams.set(append.key, events);
+      else this.streams.set(append.key, [...events]);
+      this.logOf(append.stream.aggregateType).push(...events);
       recordInstances(events, append.events);
     }
     for (const { key, stream, held } of unique) {
@@ -136,6 +139,18 @@ export class InMemoryEventStore extends EventStore {
     const kept = this.snapshots.get(key);
     if (kept && kept.version >= snapshot.version && kept.snapshotVersion >= snapshot.snapshotVersion) return;
     this.snapshots.set(key, snapshot);
+  }
+
+  /** All events of an aggregate type, oldest first. For the feed, which reads along while it grows. */
+  logOf(aggregateType: string): StoredEvent[] {
+    const log = this.logs.get(aggregateType) ?? [];
+    this.logs.set(aggregateType, log);
+    return log;
+  }
+
+  /** The events of a stream as they are stored. */
+  storedEvents(stream: StreamId): readonly StoredEvent[] {
+    return this.streams.get(streamKey(stream)) ?? [];
   }
 
   private record(keyText: string): IdempotencyRecord | undefined {

@@ -1,0 +1,124 @@
+import { randomUUID } from 'node:crypto';
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { joinedKey } from '../event/stream-id.js';
+import { Bookkeeping, type BookkeepingEntry, type ProjectOutcome, type StreamPosition } from '../store/bookkeeping.js';
+import { EventStoreUnavailableError } from '../store/store-errors.js';
+import { TableWriteRefusedError, type TableWrite } from '../store/table-write.js';
+import { appendRequest, type TransactItem } from './append-request.js';
+import { entryFrom, entryItem, positionItem } from './bookkeeping-items.js';
+import { writeCommit, type WriteOutcome } from './commit-protocol.js';
+import { Deadline } from './deadline.js';
+import type { Item } from './items.js';
+import { RequestRefusedError, Sender } from './sender.js';
+
+export interface DynamoDbBookkeepingOptions {
+  readonly client: DynamoDBClient;
+  readonly tableName: string;
+  /** No operation takes longer; in milliseconds. */
+  readonly deadlineMs: number;
+}
+
+/** The bookkeeping table. */
+export class DynamoDbBookkeeping extends Bookkeeping {
+  private readonly sender: Sender;
+
+  constructor(private readonly options: DynamoDbBookkeepingOptions) {
+    super();
+    this.sender = new Sender(options.client);
+  }
+
+  override async entries<V>(subject: readonly string[]): Promise<readonly BookkeepingEntry<V>[]> {
+    const deadline = Deadline.after(this.options.deadlineMs);
+    const entries: BookkeepingEntry<V>[] = [];
+    let startKey: Item | undefined;
+    do {
+      const { items, lastKey } = await this.sender.query(
+        {
+          TableName: this.options.tableName,
+          KeyConditionExpression: 'pk = :pk',
+          ExpressionAttributeValues: { ':pk': joinedKey(undefined, ...subject) },
+          ConsistentRead: true,
+          ...(startKey && { ExclusiveStartKey: startKey }),
+        },
+        deadline,
+      );
+      entries.push(...items.map((item) => entryFrom<V>(item)));
+      startKey = lastKey;
+    } while (startKey);
+    return entries;
+  }
+
+  override async write(subject: readonly string[], id: string, value: unknown, revision: number): Promise<boolean> {
+    const writeId = randomUUID();
+    const Item = entryItem(joinedKey(undefined, ...subject), { id, value, revision: revision + 1 }, writeId);
+    return this.change({ Put: { TableName: this.options.tableName, Item, ...hasRevision(revision) } }, writeId);
+  }
+
+  override async remove(subject: readonly string[], id: string, revision: number): Promise<boolean> {
+    const Key = { pk: joinedKey(undefined, ...subject), sk: id };
+    return this.change({ Delete: { TableName: this.options.tableName, Key, ...hasRevision(revision) } }, randomUUID());
+  }
+
+  override async project(positions: readonly StreamPosition[], writes: readonly TableWrite[]): Promise<ProjectOutcome> {
+    const writeId = randomUUID();
+    const moves = positions.map((position): TransactItem => ({
+      Put: {
+        TableName: this.options.tableName,
+        Item: positionItem(position, writeId),
+        ConditionExpression: 'attribute_not_exists(pk) OR #version < :version',
+        ExpressionAttributeNames: { '#version': 'version' },
+        ExpressionAttributeValues: { ':version': position.fromVersion },
+        ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+      },
+    }));
+    const outcome = await this.send([...moves, ...writes], writeId).catch((error: unknown) => {
+      if (!(error instanceof RequestRefusedError && error.isInvalid)) throw error;
+      throw new TableWriteRefusedError(
+        `DynamoDB takes no transaction with these writes of a projection, to ${tables(writes)}: look for an item that is written twice, is too large, or has another key than its table.`,
+      );
+    });
+    if (outcome.kind === 'stored') return outcome;
+    if (outcome.taken < positions.length) return { kind: 'passed', index: outcome.taken };
+    throw new TableWriteRefusedError(
+      `A write of the projection was refused by its own condition, on table "${tableOf(writes[outcome.taken - positions.length]!)}".`,
+    );
+  }
+
+  private async change(write: TransactItem, writeId: string): Promise<boolean> {
+    return (await this.send([write], writeId)).kind === 'stored';
+  }
+
+  /** @throws EventStoreUnavailableError also where the write may have been done */
+  private async send(
+    writes: readonly TransactItem[],
+    writeId: string,
+  ): Promise<Exclude<WriteOutcome, { kind: 'unknown' }>> {
+    const places = {
+      identityOf: () => ({ commitId: writeId, eventId: '' }),
+      // What failed its condition without an item in its place is nobody's.
+      holderOf: async () => undefined,
+    };
+    const deadline = Deadline.after(this.options.deadlineMs);
+    const outcome = await writeCommit(this.sender, appendRequest(writes, writeId), places, deadline);
+    if (outcome.kind !== 'unknown') return outcome;
+    throw new EventStoreUnavailableError(
+      `DynamoDB did not say whether a change of table "${this.options.tableName}" was written (last failure: ${outcome.lastFailure}). It is made again, and counts once.`,
+    );
+  }
+}
+
+function hasRevision(revision: number) {
+  const condition =
+    revision === 0
+      ? { ConditionExpression: 'attribute_not_exists(pk)' }
+      : { ConditionExpression: 'revision = :revision', ExpressionAttributeValues: { ':revision': revision } };
+  return { ...condition, ReturnValuesOnConditionCheckFailure: 'ALL_OLD' as const };
+}
+
+function tables(writes: readonly TableWrite[]): string {
+  return [...new Set(writes.map((write) => `"${tableOf(write)}"`))].join(', ');
+}
+
+function tableOf(write: TableWrite): string {
+  return Object.values(write as Record<string, { TableName: string }>)[0]!.TableName;
+}

@@ -1,0 +1,76 @@
+import type { ModulesContainer } from '@nestjs/core';
+import { aggregateDefinitionOf } from '../aggregate/aggregate-definition.js';
+import type { AggregateRegistry } from '../aggregate/aggregate-registry.js';
+import type { Class } from '../event/class-type.js';
+import type { EventRegistry } from '../event/event-registry.js';
+import type { Bookkeeping } from '../store/bookkeeping.js';
+import { handlersOf, projectionDefinitionOf, type ProjectionDefinition } from '../subscription/projection.js';
+import { ProjectionHandler } from '../subscription/projection-handler.js';
+import { ProjectionError } from '../subscription/subscription-errors.js';
+import type { Subscriptions } from '../subscription/subscriptions.js';
+
+/** Finds the `@Projection` providers of the application. */
+export class ProjectionExplorer {
+  constructor(
+    private readonly modules: ModulesContainer,
+    private readonly subscriptions: Subscriptions,
+    private readonly aggregates: AggregateRegistry,
+    private readonly registry: EventRegistry,
+    private readonly bookkeeping: Bookkeeping,
+  ) {}
+
+  /** @throws ProjectionError, SubscriptionError, EventRegistrationError naming the class and the fix */
+  addAll(): void {
+    const seen = new Set<object>();
+    for (const module of this.modules.values()) {
+      for (const { instance, metatype, isDependencyTreeStatic } of module.providers.values()) {
+        const projectionClass = ((instance as object | null)?.constructor ?? metatype) as Class | null;
+        const definition = projectionClass && projectionDefinitionOf(projectionClass);
+        if (!definition || seen.has(instance as object)) continue;
+        if (!isDependencyTreeStatic || !instance) {
+          throw new ProjectionError(
+            `${projectionClass.name} is request-scoped or transient, or depends on what is: a projection has to be a singleton.`,
+          );
+        }
+        seen.add(instance as object);
+        this.add(instance as object, projectionClass, definition);
+      }
+    }
+  }
+
+  private add(projection: object, projectionClass: Class, definition: ProjectionDefinition): void {
+    const eventClasses = handlersOf(projectionClass).map(({ eventClass }) => eventClass);
+    this.registry.register(...eventClasses);
+    const aggregateTypes = this.aggregateTypes(projectionClass, definition, eventClasses);
+    const { name, from, concurrency, attempts, poison } = definition;
+    const plan = {
+      name,
+      aggregateTypes,
+      from: from === 'beginning' ? 0 : from.getTime(),
+      concurrency,
+      attempts,
+      poison,
+    };
+    this.subscriptions.add(plan, new ProjectionHandler(projection, definition, this.registry, this.bookkeeping));
+  }
+
+  private aggregateTypes(
+    { name }: Class,
+    { aggregates }: ProjectionDefinition,
+    eventClasses: readonly Class[],
+  ): readonly string[] {
+    const types = aggregates
+      ? aggregates.map((aggregate) => {
+          const type = typeof aggregate === 'string' ? aggregate : aggregateDefinitionOf(aggregate)?.name;
+          if (type) return type;
+          throw new ProjectionError(
+            `${name} follows what is no aggregate: name classes with @Aggregate, or their names.`,
+          );
+        })
+      : this.aggregates.namesWith(eventClasses);
+    if (types.length > 0) return [...new Set(types)];
+    throw new ProjectionError(
+      `No aggregate has the events of ${name}: register it with EventStoreModule.forFeature, or name its type in @Projection('…', { aggregates: ['…'] }).`,
+    );
+  }
+}

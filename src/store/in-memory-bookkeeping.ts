@@ -1,0 +1,45 @@
+import { joinedKey, streamKey } from '../event/stream-id.js';
+import { Bookkeeping, type BookkeepingEntry, type ProjectOutcome, type StreamPosition } from './bookkeeping.js';
+import { TableWriteRefusedError, type TableWrite } from './table-write.js';
+
+/** The bookkeeping of the in-memory store. */
+export class InMemoryBookkeeping extends Bookkeeping {
+  private readonly subjects = new Map<string, Map<string, BookkeepingEntry>>();
+  private readonly positions = new Map<string, number>();
+
+  override async entries<V>(subject: readonly string[]): Promise<readonly BookkeepingEntry<V>[]> {
+    return structuredClone([...this.of(subject).values()]) as BookkeepingEntry<V>[];
+  }
+
+  override async write(subject: readonly string[], id: string, value: unknown, revision: number): Promise<boolean> {
+    const entries = this.of(subject);
+    if ((entries.get(id)?.revision ?? 0) !== revision) return false;
+    entries.set(id, structuredClone({ id, revision: revision + 1, value }));
+    return true;
+  }
+
+  override async remove(subject: readonly string[], id: string, revision: number): Promise<boolean> {
+    const entries = this.of(subject);
+    return entries.get(id)?.revision === revision && entries.delete(id);
+  }
+
+  override async project(positions: readonly StreamPosition[], writes: readonly TableWrite[]): Promise<ProjectOutcome> {
+    if (writes.length > 0) {
+      throw new TableWriteRefusedError(
+        `context.transaction writes to tables of DynamoDB, and storage: 'memory' has none. Keep the read model of a test elsewhere, or use storage: 'dynamodb'.`,
+      );
+    }
+    const keys = positions.map(({ projection, stream }) => joinedKey(undefined, projection, streamKey(stream)));
+    const index = positions.findIndex(({ fromVersion }, at) => fromVersion <= (this.positions.get(keys[at]!) ?? 0));
+    if (index !== -1) return { kind: 'passed', index };
+    for (const [at, { version }] of positions.entries()) this.positions.set(keys[at]!, version);
+    return { kind: 'stored' };
+  }
+
+  private of(subject: readonly string[]): Map<string, BookkeepingEntry> {
+    const key = joinedKey(undefined, ...subject);
+    const entries = this.subjects.get(key) ?? new Map<string, BookkeepingEntry>();
+    this.subjects.set(key, entries);
+    return entries;
+  }
+}

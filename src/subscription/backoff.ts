@@ -1,0 +1,24 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CommitOutcomeUnknownError, EventStoreUnavailableError, OperationAbortedError } from '../store/store-errors.js';
+
+const FIRST_CEILING_MS = 400;
+const LAST_CEILING_MS = 15_000;
+
+/** Waits a random time below a ceiling that doubles with each attempt: "full jitter" (AWS Builders' Library). */
+export async function backoff(attempt: number, signal: AbortSignal): Promise<void> {
+  await pause(Math.random() * Math.min(LAST_CEILING_MS, FIRST_CEILING_MS * 2 ** attempt), signal);
+}
+
+/** Waits, or until the signal. */
+export async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  await sleep(Math.max(0, milliseconds), undefined, { signal }).catch(() => {});
+}
+
+/** Whether the database is to blame, which says nothing against what was to be done. */
+export function isOutage(error: unknown): boolean {
+  return (
+    error instanceof EventStoreUnavailableError ||
+    error instanceof CommitOutcomeUnknownError ||
+    error instanceof OperationAbortedError
+  );
+}

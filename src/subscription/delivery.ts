@@ -1,0 +1,223 @@
+import { streamName } from '../event/stream-id.js';
+import type { EventFeed } from '../store/event-feed.js';
+import type { StoredEvent } from '../store/stored-event.js';
+import { backoff, isOutage } from './backoff.js';
+import type { EventHandler } from './event-handler.js';
+import type { Admitted } from './gate.js';
+import type { ParkedEntry, Parking } from './parking.js';
+import type { PoisonPolicy } from './projection.js';
+
+export interface DeliveryOptions {
+  readonly concurrency: number;
+  readonly attempts: number;
+  readonly poison: PoisonPolicy;
+}
+
+/** So many events at most, wanted or not, wait in a lane for its batch to be full. */
+const MAX_HELD = 1000;
+
+/** The work was given up in the middle, and nothing of it may count as done. */
+export class DeliveryEndedError extends Error {
+  override readonly name = 'DeliveryEndedError';
+
+  constructor(readonly reason: 'signal' | 'poison') {
+    super(`The delivery ended by ${reason}.`);
+  }
+}
+
+/** Brings admitted events to their handler: those of a stream in their order, many streams side by side. */
+export class Delivery {
+  /** Streams of which an event is parked, so that all behind it wait. */
+  private readonly held = new Set<string>();
+  /** Parked events that are to be left out, where the subscription had stopped at them. */
+  private readonly discarded = new Map<string, ParkedEntry>();
+  private leftOut: ParkedEntry[] = [];
+  private handled = new Map<string, number>();
+
+  constructor(
+    private readonly handler: EventHandler,
+    private readonly feed: EventFeed,
+    private readonly parking: Parking,
+    private readonly partition: string,
+    private readonly options: DeliveryOptions,
+    private readonly report: (message: string) => void,
+    private readonly signal: AbortSignal,
+  ) {}
+
+  /** What was parked in this partition before. */
+  remember(entries: readonly ParkedEntry[]): void {
+    for (const entry of entries) {
+      const { key, parked } = entry;
+      if (parked.poison === 'stop-aggregate') this.held.add(key);
+      if (parked.poison === 'stop-subscription' && parked.requested === 'discard') {
+        this.discarded.set(placeOf(key, parked.version), entry);
+      }
+    }
+  }
+
+  /**
+   * Returns when every event is handled, or parked.
+   *
+   * @throws DeliveryEndedError
+   */
+  async deliver(admitted: readonly Admitted[]): Promise<void> {
+    this.handled = new Map();
+    const streams = byStream(admitted).values();
+    const lane = async () => {
+      let batch: Keyed[] = [];
+      let wanted = 0;
+      for (const stream of streams) {
+        for (const each of stream) {
+          for await (const event of this.versionsOf(each)) {
+            batch.push({ key: each.key, event });
+            if (this.handler.wants(event.eventType)) wanted++;
+            if (wanted < this.handler.batch && batch.length < MAX_HELD) continue;
+            await this.handle(batch);
+            batch = [];
+            wanted = 0;
+          }
+        }
+      }
+      await this.handle(batch);
+    };
+    const lanes = Array.from({ length: this.options.concurrency }, lane);
+    // None may be left running behind the failure of another.
+    await Promise.allSettled(lanes);
+    await Promise.all(lanes);
+  }
+
+  /**
+   * Handles a parked event, or leaves it out, and then what was held back behind it.
+   *
+   * @returns the last version of its stream that is handled now
+   */
+  async settle({ key, parked }: ParkedEntry): Promise<number> {
+    const { stream, version, fromVersion, requested, poison } = parked;
+    this.held.delete(key);
+    const range = {
+      fromVersion: requested === 'retry' ? fromVersion : version + 1,
+      ...(poison === 'skip' && { toVersion: version }),
+    };
+    let last = version;
+    for await (const event of this.feed.readStream(stream, range)) {
+      await this.handle([{ key, event }]);
+      last = event.version;
+    }
+    return last;
+  }
+
+  /** Parked events that were left out since this was asked last. */
+  takeLeftOut(): readonly ParkedEntry[] {
+    const { leftOut } = this;
+    this.leftOut = [];
+    return leftOut;
+  }
+
+  /** The last version of a stream that the delivery under way, or the one that just failed, has handled. */
+  lastHandled(key: string): number | undefined {
+    return this.handled.get(key);
+  }
+
+  private isPassedOver(key: string, { version, eventType }: StoredEvent): boolean {
+    return this.held.has(key) || !this.handler.wants(eventType) || this.discarded.has(placeOf(key, version));
+  }
+
+  /** The event, behind the versions that the feed has not shown. */
+  private async *versionsOf({ key, event, fromVersion }: Admitted): AsyncIterable<StoredEvent> {
+    const { stream, version } = event;
+    let next = fromVersion;
+    for (let attempt = 0; next < version; attempt++) {
+      try {
+        for await (const missing of this.feed.readStream(stream, { fromVersion: next, toVersion: version - 1 })) {
+          yield missing;
+          next = missing.version + 1;
+        }
+        if (next < version) throw new Error(`Version ${next} of ${streamName(stream)} is not there.`);
+      } catch (error) {
+        if (this.signal.aborted) throw new DeliveryEndedError('signal');
+        if (!isOutage(error)) return this.park({ key, event }, attempt + 1, error, next);
+        await backoff(attempt, this.signal);
+      }
+    }
+    yield event;
+  }
+
+  private async handle(batch: readonly Keyed[]): Promise<void> {
+    if (this.signal.aborted) throw new DeliveryEndedError('signal');
+    const wanted = batch.filter(({ key, event }) => !this.isPassedOver(key, event));
+    if (wanted.length > 0) await this.handleWanted(wanted);
+    for (const { key, event } of batch) {
+      this.handled.set(key, event.version);
+      const entry = this.discarded.get(placeOf(key, event.version));
+      if (entry) this.leftOut.push(entry);
+    }
+  }
+
+  private async handleWanted(batch: readonly Keyed[]): Promise<void> {
+    if (batch.length === 1) return this.handleOne(batch[0]!);
+    try {
+      await this.handler.handle(batch.map(({ event }) => event));
+    } catch {
+      // One of them is at fault, and shows when it is alone.
+      for (const each of batch) if (!this.held.has(each.key)) await this.handleOne(each);
+    }
+  }
+
+  private async handleOne(each: Keyed): Promise<void> {
+    let failures = 0;
+    for (let attempt = 0; ; attempt++) {
+      if (this.signal.aborted) throw new DeliveryEndedError('signal');
+      try {
+        return await this.handler.handle([each.event]);
+      } catch (error) {
+        if (!isOutage(error)) failures++;
+        if (failures >= this.options.attempts) return this.park(each, failures, error);
+        await backoff(attempt, this.signal);
+      }
+    }
+  }
+
+  private async park(
+    { key, event }: Keyed,
+    attempts: number,
+    error: unknown,
+    fromVersion: number = event.version,
+  ): Promise<void> {
+    const { poison } = this.options;
+    const { partition } = this;
+    for (let attempt = 0; ; attempt++) {
+      if (this.signal.aborted) throw new DeliveryEndedError('signal');
+      try {
+        await this.parking.park(event, { partition, poison, attempts, fromVersion, error });
+        break;
+      } catch (failure) {
+        if (!isOutage(failure)) throw failure;
+        await backoff(attempt, this.signal);
+      }
+    }
+    // The text of the error may hold anything; it is in the parked event.
+    const name = error instanceof Error ? error.name : 'unknown failure';
+    this.report(`parked version ${event.version} of ${streamName(event.stream)} after ${attempts} attempts: ${name}`);
+    if (poison === 'stop-aggregate') this.held.add(key);
+    if (poison === 'stop-subscription') throw new DeliveryEndedError('poison');
+  }
+}
+
+interface Keyed {
+  readonly key: string;
+  readonly event: StoredEvent;
+}
+
+function placeOf(key: string, version: number): string {
+  return `${key}#${version}`;
+}
+
+function byStream(admitted: readonly Admitted[]): ReadonlyMap<string, readonly Admitted[]> {
+  const streams = new Map<string, Admitted[]>();
+  for (const each of admitted) {
+    const known = streams.get(each.key);
+    if (known) known.push(each);
+    else streams.set(each.key, [each]);
+  }
+  return streams;
+}

@@ -1,0 +1,114 @@
+import { createHash } from 'node:crypto';
+import { streamKey, type StreamId } from '../event/stream-id.js';
+import { timeOf, type EventFeed, type FeedEvent } from '../store/event-feed.js';
+import type { StoredEvent } from '../store/stored-event.js';
+
+/** What passes the gate: an event, and the version from which its stream goes on. */
+export interface Admitted {
+  readonly key: string;
+  readonly event: StoredEvent;
+  /** The version of the event, or an earlier one that the feed has not shown and that has to be handled first. */
+  readonly fromVersion: number;
+}
+
+export interface Passed {
+  readonly version: number;
+  readonly position: string;
+}
+
+/** Streams that are remembered although nothing of them can come late any more; that spares a read when they go on. */
+const KEPT_STREAMS = 10_000;
+
+/**
+ * Lets each version of each stream of a partition through once, and in order. A version that was let through before is
+ * dropped; where one is missing, the gate says from which version on the table has to be read.
+ */
+export class Gate {
+  /** By the hash of the stream, the one that went on longest ago first. */
+  private readonly streams = new Map<string, Passed>();
+
+  /**
+   * @param settled the position up to which nothing comes late any more: all up to there has passed
+   * @param recent versions that have passed behind it, by stream
+   */
+  constructor(
+    private readonly feed: EventFeed,
+    private settled: string,
+    recent: Readonly<Record<string, number>>,
+    lead: string,
+  ) {
+    for (const [key, version] of Object.entries(recent)) this.streams.set(key, { version, position: lead });
+  }
+
+  /**
+   * @param key the hash of the event's stream
+   * @param complete whether the feed is known to show all that is older than this event
+   */
+  async admit(key: string, { position, event }: FeedEvent, complete: boolean): Promise<Admitted | undefined> {
+    const known = this.streams.get(key);
+    if (known && event.version <= known.version) return undefined;
+    const fromVersion = known
+      ? known.version + 1
+      : event.version === 1 || complete
+        ? event.version
+        : await this.firstUnsettled(event);
+    this.remember(key, { version: event.version, position });
+    return { key, event, fromVersion };
+  }
+
+  /** What has passed of a stream, to go back to. */
+  passedOf(key: string): Passed | undefined {
+    return this.streams.get(key);
+  }
+
+  /** Takes back what was let through and not handled. */
+  goBack(key: string, passed: Passed | undefined): void {
+    if (passed) this.remember(key, passed);
+    else this.streams.delete(key);
+  }
+
+  /** What was handled beside the feed counts as passed. */
+  pass(key: string, version: number, position: string): void {
+    if ((this.streams.get(key)?.version ?? 0) < version) this.remember(key, { version, position });
+  }
+
+  /** @param position up to which nothing comes late any more */
+  settle(position: string): void {
+    if (position > this.settled) this.settled = position;
+    for (const [key, passed] of this.streams) {
+      if (this.streams.size <= KEPT_STREAMS || passed.position > this.settled) break;
+      this.streams.delete(key);
+    }
+  }
+
+  /** The newest of the versions that passed behind the settled position, by stream, and whether they are all. */
+  recent(limit: number): Readonly<Record<string, number>> {
+    const unsettled = [...this.streams].filter(([, { position }]) => position > this.settled);
+    return Object.fromEntries(unsettled.slice(-limit).map(([key, { version }]) => [key, version]));
+  }
+
+  private remember(key: string, passed: Passed): void {
+    this.streams.delete(key);
+    this.streams.set(key, passed);
+  }
+
+  /** The first version behind the settled position: a stream that nothing is known of may have shown a later one first. */
+  private async firstUnsettled({ stream, version }: StoredEvent): Promise<number> {
+    const settledTime = timeOf(this.settled);
+    let first = version;
+    // Most often the version before is settled, and one event is all that is read.
+    for (let limit = 1; first > 1; limit *= 10) {
+      const range = { toVersion: first - 1, direction: 'backward' as const, limit };
+      for await (const { version: earlier, eventTime } of this.feed.readStream(stream, range)) {
+        if (eventTime <= settledTime) return first;
+        first = earlier;
+      }
+    }
+    return first;
+  }
+}
+
+/** A stream as checkpoints name it: short, and the same for no two streams. */
+export function streamHash(stream: StreamId): string {
+  return createHash('sha256').update(streamKey(stream)).digest('base64url').slice(0, 22);
+}

@@ -1,0 +1,117 @@
+import type { StreamId } from '../event/stream-id.js';
+import type { Bookkeeping } from '../store/bookkeeping.js';
+import type { StoredEvent } from '../store/stored-event.js';
+import { streamHash } from './gate.js';
+import type { PoisonPolicy } from './projection.js';
+
+/** An event that was set aside, as its handler kept failing. */
+export interface ParkedEvent {
+  readonly subscription: string;
+  /** Names it for `retry` and `discard`. */
+  readonly id: string;
+  readonly stream: StreamId;
+  readonly version: number;
+  /** The first version that is not handled: an earlier one where versions before this could not be read. */
+  readonly fromVersion: number;
+  readonly eventId: string;
+  readonly eventType: string;
+  readonly commitId: string;
+  readonly poison: PoisonPolicy;
+  /** How often its handler was tried. */
+  readonly attempts: number;
+  readonly error: { readonly name: string; readonly message: string; readonly stack?: string };
+  readonly parkedAt: Date;
+  /** What is to become of it, once that was asked for. */
+  readonly requested?: 'retry' | 'discard';
+}
+
+type StoredParkedEvent = Omit<ParkedEvent, 'subscription' | 'id' | 'parkedAt'> & {
+  readonly parkedAt: string;
+  readonly partition: string;
+};
+
+export interface ParkedEntry {
+  readonly revision: number;
+  readonly partition: string;
+  readonly key: string;
+  readonly parked: ParkedEvent;
+}
+
+/** Longer texts of errors are cut off: an entry has to stay small, whatever an error quotes. */
+const MAX_TEXT = 2000;
+
+/** The parked events of a subscription. */
+export class Parking {
+  constructor(
+    private readonly bookkeeping: Bookkeeping,
+    private readonly subscription: string,
+  ) {}
+
+  async park(
+    event: StoredEvent,
+    {
+      partition,
+      poison,
+      attempts,
+      fromVersion,
+      error,
+    }: Pick<StoredParkedEvent, 'partition' | 'poison' | 'attempts' | 'fromVersion'> & { error: unknown },
+  ): Promise<void> {
+    const { stream, version, eventId, eventType, commitId } = event;
+    const value: StoredParkedEvent = {
+      stream,
+      version,
+      fromVersion,
+      eventId,
+      eventType,
+      commitId,
+      partition,
+      poison,
+      attempts,
+      error: describe(error),
+      parkedAt: new Date().toISOString(),
+    };
+    const id = idOf(event);
+    const known = (await this.list()).find(({ parked }) => parked.id === id);
+    // Another process that had the partition before may have parked it as well.
+    await this.bookkeeping.write(this.subject, id, value, known?.revision ?? 0);
+  }
+
+  async list(): Promise<readonly ParkedEntry[]> {
+    const entries = await this.bookkeeping.entries<StoredParkedEvent>(this.subject);
+    return entries.map(({ id, revision, value: { partition, ...stored } }) => ({
+      revision,
+      partition,
+      key: streamHash(stored.stream),
+      parked: { ...stored, subscription: this.subscription, id, parkedAt: new Date(stored.parkedAt) },
+    }));
+  }
+
+  /** @returns false when another request came first */
+  async request({ parked, partition, revision }: ParkedEntry, requested: 'retry' | 'discard'): Promise<boolean> {
+    const { subscription: _, id, parkedAt, ...rest } = parked;
+    const value: StoredParkedEvent = { ...rest, partition, parkedAt: parkedAt.toISOString(), requested };
+    return this.bookkeeping.write(this.subject, id, value, revision);
+  }
+
+  async remove({ parked, revision }: ParkedEntry): Promise<boolean> {
+    return this.bookkeeping.remove(this.subject, parked.id, revision);
+  }
+
+  private get subject(): readonly string[] {
+    return ['parked', this.subscription];
+  }
+}
+
+function idOf({ stream, version }: StoredEvent): string {
+  return `${streamHash(stream)}#${String(version).padStart(16, '0')}`;
+}
+
+function describe(error: unknown): ParkedEvent['error'] {
+  const { name, message, stack } = (error ?? {}) as Partial<Record<'name' | 'message' | 'stack', unknown>>;
+  return {
+    name: typeof name === 'string' ? name.slice(0, MAX_TEXT) : 'unknown failure',
+    message: (typeof message === 'string' ? message : String(error)).slice(0, MAX_TEXT),
+    ...(typeof stack === 'string' && { stack: stack.slice(0, MAX_TEXT) }),
+  };
+}

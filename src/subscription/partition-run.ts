@@ -1,0 +1,208 @@
+import { positionAt, type EventFeed } from '../store/event-feed.js';
+import { backoff, isOutage, pause } from './backoff.js';
+import { Delivery, DeliveryEndedError, type DeliveryOptions } from './delivery.js';
+import type { EventHandler } from './event-handler.js';
+import { FeedReader, type FeedTiming, type ReadPage } from './feed-reader.js';
+import { Gate, streamHash, type Admitted, type Passed } from './gate.js';
+import { LeaseLostError, type Checkpoint, type HeldLease } from './leases.js';
+import type { ParkedEntry, Parking } from './parking.js';
+
+export interface PartitionRunOptions extends DeliveryOptions {
+  readonly timing: FeedTiming;
+  /** Where to begin without a checkpoint; milliseconds since 1970. */
+  readonly from: number;
+  /** Shortest time between two checkpoints while there is work. */
+  readonly checkpointEveryMs: number;
+}
+
+export interface PartitionRunParts {
+  readonly feed: EventFeed;
+  readonly handler: EventHandler;
+  readonly parking: Parking;
+  readonly report: (message: string) => void;
+}
+
+/** Why a partition is not read any more. */
+export type PartitionEnd = 'stopped' | 'poison' | 'lost';
+
+/** A checkpoint names so many streams; those beyond, the ones that moved longest ago, are handled again after a crash. */
+const RECENT_IN_CHECKPOINT = 300;
+/** The last one before a planned stop names more, as it is written once. An entry of bookkeeping holds 400 KB. */
+const RECENT_AT_RELEASE = 8000;
+
+/** Reads one partition as long as it holds the lease: feed, gate, delivery, checkpoint. */
+export class PartitionRun {
+  private readonly ending = new AbortController();
+  private readonly reader: FeedReader;
+  private readonly gate: Gate;
+  private readonly delivery: Delivery;
+  private readonly requests: ParkedEntry[] = [];
+  private naptime = new AbortController();
+  private savedAt = 0;
+  private unsaved = false;
+  private recentSaved = false;
+  private knowsParked = false;
+
+  constructor(
+    private readonly lease: HeldLease,
+    private readonly parts: PartitionRunParts,
+    private readonly options: PartitionRunOptions,
+  ) {
+    const start = positionAt(options.from);
+    const { settled, lead, recent } = lease.checkpoint ?? { settled: start, lead: start, recent: {} };
+    this.reader = new FeedReader(parts.feed, lease.partition, options.timing, { settled, lead });
+    this.gate = new Gate(parts.feed, settled, recent, lead);
+    this.recentSaved = Object.keys(recent).length > 0;
+    const { feed, handler, parking, report } = parts;
+    this.delivery = new Delivery(handler, feed, parking, lease.partition, options, report, this.ending.signal);
+  }
+
+  get partition(): string {
+    return this.lease.partition;
+  }
+
+  /** All up to this position has been read once. */
+  get lead(): string {
+    return this.reader.places.lead;
+  }
+
+  get isEnding(): boolean {
+    return this.ending.signal.aborted;
+  }
+
+  /** Ends after what is under way. */
+  end(): void {
+    this.ending.abort();
+    this.wake();
+  }
+
+  /** Looks at once whether there is something new. */
+  wake(): void {
+    this.reader.hurry();
+    this.naptime.abort();
+  }
+
+  /** Asks for a parked event to be handled, or left out, between two pages. */
+  settleParked(entry: ParkedEntry): void {
+    const { id, poison } = entry.parked;
+    // One at which the subscription had stopped comes again in its turn.
+    if (poison === 'stop-subscription' || this.requests.some(({ parked }) => parked.id === id)) return;
+    this.requests.push(entry);
+    this.wake();
+  }
+
+  async run(): Promise<PartitionEnd> {
+    const { signal } = this.ending;
+    for (let failures = 0; !signal.aborted;) {
+      try {
+        if (!this.knowsParked) await this.lookAtParked();
+        while (!signal.aborted) {
+          await this.step();
+          failures = 0;
+        }
+      } catch (error) {
+        if (error instanceof LeaseLostError) return 'lost';
+        if (error instanceof DeliveryEndedError) {
+          if (error.reason === 'poison') return this.giveBack('poison');
+          break;
+        }
+        if (!isOutage(error)) throw error;
+        await backoff(failures++, signal);
+      }
+    }
+    return this.giveBack('stopped');
+  }
+
+  private async lookAtParked(): Promise<void> {
+    const entries = (await this.parts.parking.list()).filter(({ partition }) => partition === this.partition);
+    this.delivery.remember(entries);
+    for (const entry of entries) if (entry.parked.requested) this.settleParked(entry);
+    this.knowsParked = true;
+  }
+
+  private async step(): Promise<void> {
+    const request = this.requests[0];
+    if (request) {
+      await this.settle(request);
+      this.requests.shift();
+      return;
+    }
+    const page = await this.reader.read(this.ending.signal);
+    if (!page) {
+      await this.nap();
+      return;
+    }
+    await this.handle(page);
+    await this.saveIfDue();
+  }
+
+  private async handle(page: ReadPage): Promise<void> {
+    const before = new Map<string, Passed | undefined>();
+    const admitted: Admitted[] = [];
+    try {
+      for (const found of page.events) {
+        const key = streamHash(found.event.stream);
+        if (!before.has(key)) before.set(key, this.gate.passedOf(key));
+        const passing = await this.gate.admit(key, found, found.event.eventTime <= page.completeUntil);
+        if (passing) admitted.push(passing);
+      }
+      if (admitted.length > 0) await this.delivery.deliver(admitted);
+    } catch (error) {
+      this.goBack(before);
+      throw error;
+    }
+    this.unsaved ||= admitted.length > 0;
+    page.done();
+    this.gate.settle(this.reader.places.settled);
+  }
+
+  /** The gate has let through what was not handled, and the page will be read again. */
+  private goBack(before: ReadonlyMap<string, Passed | undefined>): void {
+    for (const [key, passed] of before) {
+      const version = this.delivery.lastHandled(key);
+      const position = this.gate.passedOf(key)?.position;
+      this.gate.goBack(key, version !== undefined && position !== undefined ? { version, position } : passed);
+    }
+  }
+
+  private async settle(entry: ParkedEntry): Promise<void> {
+    const { parked, key } = entry;
+    const last = await this.delivery.settle(entry);
+    if (parked.poison !== 'skip') this.gate.pass(key, last, this.lead);
+    // It is there again, as a new one, where it failed once more.
+    await this.parts.parking.remove(entry);
+    this.unsaved = true;
+  }
+
+  private async saveIfDue(): Promise<void> {
+    const now = performance.now();
+    const emptied = this.recentSaved && Object.keys(this.gate.recent(1)).length === 0;
+    if (!(this.unsaved || emptied) || now - this.savedAt < this.options.checkpointEveryMs) return;
+    const checkpoint = this.checkpoint(RECENT_IN_CHECKPOINT);
+    await this.lease.save(checkpoint);
+    for (const entry of this.delivery.takeLeftOut()) await this.parts.parking.remove(entry);
+    this.savedAt = now;
+    this.unsaved = false;
+    this.recentSaved = Object.keys(checkpoint.recent).length > 0;
+  }
+
+  private checkpoint(recent: number): Checkpoint {
+    return { ...this.reader.places, recent: this.gate.recent(recent) };
+  }
+
+  private async giveBack(end: PartitionEnd): Promise<PartitionEnd> {
+    try {
+      await this.lease.release(this.checkpoint(RECENT_AT_RELEASE));
+    } catch (error) {
+      if (error instanceof LeaseLostError) return 'lost';
+      if (!isOutage(error)) throw error;
+    }
+    return end;
+  }
+
+  private async nap(): Promise<void> {
+    this.naptime = new AbortController();
+    const signal = AbortSignal.any([this.ending.signal, this.naptime.signal]);
+    await pause(this.reader.dueAt - Date.now(), signal);
+  }
+}
