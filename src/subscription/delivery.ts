@@ -16,6 +16,9 @@ export interface DeliveryOptions {
 /** So many events at most, wanted or not, wait in a lane for its batch to be full. */
 const MAX_HELD = 1000;
 
+/** While the database is out of reach, one in so many attempts is reported, from the third on. */
+const REPORT_EVERY = 20;
+
 /** The work was given up in the middle, and nothing of it may count as done. */
 export class DeliveryEndedError extends Error {
   override readonly name = 'DeliveryEndedError';
@@ -171,6 +174,7 @@ export class Delivery {
         return await this.handler.handle([each.event]);
       } catch (error) {
         if (!isOutage(error)) failures++;
+        else if (attempt % REPORT_EVERY === 2) this.report(`waits, and tries again: ${(error as Error).message}`);
         if (failures >= this.options.attempts) return this.park(each, failures, error);
         await backoff(attempt, this.signal);
       }

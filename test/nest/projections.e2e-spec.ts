@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { Injectable } from '@nestjs/common';
+import { Injectable, type Type } from '@nestjs/common';
 import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import {
@@ -13,7 +13,7 @@ import {
   Subscriptions,
 } from '../../src/index.js';
 import { startApplication, type Application, type Storage } from '../setup/application.js';
-import { Account, AccountOpened, MoneyDeposited, MoneyWithdrawn } from '../setup/bank.js';
+import { Account, AccountOpened, MoneyDeposited } from '../setup/bank.js';
 import { collect } from '../setup/collect.js';
 import { until } from '../setup/until.js';
 
@@ -43,7 +43,7 @@ interface Seen {
 
 /** What a projection of the tests saw, and what it is to do. */
 @Injectable()
-@Projection('seen')
+@Projection('seen', { attempts: 2 })
 class SeenEvents {
   readonly seen: Seen[] = [];
   readonly contexts: unknown[] = [];
@@ -131,4 +131,121 @@ describe.each<Storage>(['memory', 'dynamodb'])('projections, %s', (storage) => {
   });
 });
 
-void MoneyWithdrawn;
+describe.each<Storage>(['memory', 'dynamodb'])('a projection whose handler keeps failing, %s', (storage) => {
+  it('holds back that aggregate alone, until its event is retried', async () => {
+    const { commands, projection, module } = await start(storage);
+    const subscriptions = module.get(Subscriptions);
+    projection.failing = ({ stream, version }) => stream.aggregateId === 'bad' && version === 2;
+    await commands.execute(new Open('bad', [1]));
+    await commands.execute(new Open('good', [1]));
+    await until(async () => (await subscriptions.parked('seen')).length === 1);
+    await commands.execute(new Open('bad', [2]));
+    await commands.execute(new Open('good', [2]));
+    await until(() => projection.seen.filter(({ id }) => id === 'good').length === 3);
+    const [parked] = await subscriptions.parked('seen');
+    expect(parked).toMatchObject({
+      subscription: 'seen',
+      version: 2,
+      eventType: 'test.MoneyDeposited',
+      attempts: 2,
+      poison: 'stop-aggregate',
+      error: { name: 'Error', message: 'The view is broken.' },
+    });
+    expect(projection.seen.filter(({ id }) => id === 'bad')).toHaveLength(1);
+    const pending = await collect(subscriptions.pending('seen'));
+    expect(pending.filter(({ stream }) => stream.aggregateId === 'bad').map(({ version }) => version)).toEqual([2, 3]);
+
+    projection.failing = () => false;
+    await subscriptions.retry(parked!);
+    await until(() => projection.seen.filter(({ id }) => id === 'bad').length >= 3);
+    await commands.execute(new Open('bad', [3]));
+    await until(() => projection.seen.filter(({ id }) => id === 'bad').length >= 4);
+    expect(projection.seen.filter(({ id }) => id === 'bad').map(({ version }) => version)).toEqual([1, 2, 3, 4]);
+    await until(async () => (await subscriptions.parked('seen')).length === 0);
+  });
+
+  it('goes on without an event that is discarded', async () => {
+    const { commands, projection, module } = await start(storage);
+    const subscriptions = module.get(Subscriptions);
+    projection.failing = ({ version }) => version === 2;
+    await commands.execute(new Open('bad', [1, 2]));
+    await until(async () => (await subscriptions.parked('seen')).length === 1);
+    await subscriptions.discard((await subscriptions.parked('seen'))[0]!);
+    await until(() => projection.seen.length >= 2);
+    expect(projection.seen.map(({ version }) => version)).toEqual([1, 3]);
+    await until(async () => (await subscriptions.parked('seen')).length === 0);
+  });
+
+  it('parks it again when it fails again', async () => {
+    const { commands, projection, module } = await start(storage);
+    const subscriptions = module.get(Subscriptions);
+    projection.failing = ({ version }) => version === 2;
+    await commands.execute(new Open('bad', [1, 2]));
+    await until(async () => (await subscriptions.parked('seen')).length === 1);
+    const [before] = await subscriptions.parked('seen');
+    projection.failing = ({ version }) => version === 3;
+    await subscriptions.retry(before!);
+    await until(async () => (await subscriptions.parked('seen')).some(({ version }) => version === 3));
+    await until(async () => (await subscriptions.parked('seen')).length === 1);
+    expect(projection.seen.map(({ version }) => version)).toEqual([1, 2]);
+  });
+
+  it('stays held back over a restart', async () => {
+    const { commands, projection, module } = await start(storage);
+    const subscriptions = module.get(Subscriptions);
+    projection.failing = ({ version }) => version === 2;
+    await commands.execute(new Open('bad', [1, 2]));
+    await until(async () => (await subscriptions.parked('seen')).length === 1);
+    await subscriptions.pause('seen');
+    await subscriptions.resume('seen');
+    await commands.execute(new Open('bad', [3]));
+    await commands.execute(new Open('good'));
+    await until(() => projection.seen.some(({ id }) => id === 'good'));
+    expect(projection.seen.filter(({ id }) => id === 'bad').map(({ version }) => version)).toEqual([1]);
+  });
+});
+
+describe('policies for events that keep failing', () => {
+  it.each(['skip', 'stop-subscription'] as const)('%s', async (poison) => {
+    @Projection('by-policy', { poison, attempts: 1 })
+    class ByPolicy {
+      readonly seen: number[] = [];
+      fails = true;
+
+      @On(MoneyDeposited) deposited(_: MoneyDeposited, { recorded }: ProjectionContext): void {
+        if (this.fails && recorded.version === 2) throw new Error('Broken.');
+        this.seen.push(recorded.version);
+      }
+    }
+    const { commands, module } = await startedWith(ByPolicy);
+    const projection = module.get(ByPolicy, { strict: false });
+    const subscriptions = module.get(Subscriptions);
+    await commands.execute(new Open('a', [1, 2]));
+    await until(async () => (await subscriptions.parked('by-policy')).length === 1);
+    const [parked] = await subscriptions.parked('by-policy');
+    if (poison === 'skip') {
+      await until(() => projection.seen.length === 1);
+      projection.fails = false;
+      await subscriptions.retry(parked!);
+      await until(() => projection.seen.length === 2);
+      expect(projection.seen).toEqual([3, 2]);
+    } else {
+      await until(async () => (await subscriptions.status('by-policy')).state === 'stopped');
+      expect(projection.seen).toEqual([]);
+      await subscriptions.discard(parked!);
+      await until(() => projection.seen.length === 1);
+      expect(projection.seen).toEqual([3]);
+    }
+    await until(async () => (await subscriptions.parked('by-policy')).length === 0);
+  });
+});
+
+async function startedWith(projection: Type): Promise<Application> {
+  const application = await startApplication('memory', {
+    features: [Account],
+    providers: [OpenHandler, projection],
+    options: { subscriptions: FAST },
+  });
+  open.push(application);
+  return application;
+}

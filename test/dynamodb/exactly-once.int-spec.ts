@@ -1,0 +1,167 @@
+import { randomUUID } from 'node:crypto';
+import { CreateTableCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DynamoDBDocumentClient, GetCommand, ScanCommand } from '@aws-sdk/lib-dynamodb';
+import { Inject, Injectable, type Type } from '@nestjs/common';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import {
+  ANY_VERSION,
+  EventStore,
+  On,
+  Projection,
+  type ProjectionContext,
+  Subscriptions,
+  type TableNames,
+} from '../../src/index.js';
+import { startApplication, type Application } from '../setup/application.js';
+import { Account, AccountOpened, MoneyDeposited, MoneyWithdrawn } from '../setup/bank.js';
+import { breakGlassClient, newTableNames } from '../setup/database.js';
+import { until } from '../setup/until.js';
+
+const BALANCES = Symbol('Table of balances');
+
+/** Adds each amount: whatever were handled twice would show. */
+abstract class Balances {
+  constructor(@Inject(BALANCES) protected readonly tableName: string) {}
+
+  protected add(amount: number, { recorded, transaction }: ProjectionContext): void {
+    transaction.update({
+      TableName: this.tableName,
+      Key: { id: recorded.stream.aggregateId },
+      UpdateExpression: 'ADD balance :amount, events :one SET lastVersion = :version',
+      ExpressionAttributeValues: { ':amount': amount, ':one': 1, ':version': recorded.version },
+    });
+  }
+}
+
+@Injectable()
+@Projection('balances')
+class OneByOne extends Balances {
+  @On(AccountOpened) opened(_: AccountOpened, context: ProjectionContext): void {
+    this.add(0, context);
+  }
+
+  @On(MoneyDeposited) deposited({ amount }: MoneyDeposited, context: ProjectionContext): void {
+    this.add(amount, context);
+  }
+}
+
+@Injectable()
+@Projection('balances-in-batches', { batch: 25, concurrency: 2 })
+class InBatches extends OneByOne {}
+
+@Injectable()
+@Projection('refused', { attempts: 1 })
+class Refused extends Balances {
+  @On(MoneyWithdrawn) withdrawn(_: MoneyWithdrawn, { transaction }: ProjectionContext): void {
+    transaction.put({ TableName: this.tableName, Item: { id: 1 } });
+  }
+}
+
+const FAST = { marginMs: 5, pollMs: 10, backtrackMs: 1500, leaseMs: 1000 };
+
+const open: Application[] = [];
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((application) => application.close()));
+});
+
+interface World {
+  readonly client: DynamoDBClient;
+  readonly tables: TableNames;
+  readonly balances: string;
+}
+
+async function newWorld(): Promise<World> {
+  const client = breakGlassClient();
+  const tables = newTableNames();
+  const balances = `balances-${randomUUID()}`;
+  await client.send(
+    new CreateTableCommand({
+      TableName: balances,
+      BillingMode: 'PAY_PER_REQUEST',
+      AttributeDefinitions: [{ AttributeName: 'id', AttributeType: 'S' }],
+      KeySchema: [{ AttributeName: 'id', KeyType: 'HASH' }],
+    }),
+  );
+  return { client, tables, balances };
+}
+
+async function start({ client, tables, balances }: World, projection: Type): Promise<Application> {
+  const application = await startApplication('dynamodb', {
+    features: [Account],
+    providers: [projection, { provide: BALANCES, useValue: balances }],
+    options: { client, tables, provision: true, subscriptions: FAST },
+  });
+  open.push(application);
+  return application;
+}
+
+async function deposit(application: Application, id: string, amounts: readonly number[]): Promise<void> {
+  const stream = { aggregateType: 'test-account', aggregateId: id };
+  const events = amounts.map((amount) => new MoneyDeposited(amount));
+  await application.module.get(EventStore).append(stream, events, { expectedVersion: ANY_VERSION });
+}
+
+async function balance({ client, balances }: World, id: string): Promise<Record<string, unknown> | undefined> {
+  const get = new GetCommand({ TableName: balances, Key: { id }, ConsistentRead: true });
+  return (await DynamoDBDocumentClient.from(client).send(get)).Item;
+}
+
+describe.each([
+  ['balances', OneByOne],
+  ['balances-in-batches', InBatches],
+])('a view that is written by context.transaction: %s', (name, projection) => {
+  it('has each event once, whatever is read again', async () => {
+    const world = await newWorld();
+    const application = await start(world, projection);
+    const ids = Array.from({ length: 8 }, (_, index) => `account-${index}`);
+    for (const id of ids) await deposit(application, id, [1, 2, 3]);
+    const subscriptions = application.module.get(Subscriptions);
+    await until(async () => (await subscriptions.status(name)).lag.events === 0);
+    for (let round = 0; round < 3; round++) {
+      await subscriptions.reset(name, new Date(0));
+      for (const id of ids) await deposit(application, id, [10, 20]);
+    }
+    await until(async () => (await balance(world, ids.at(-1)!))?.events === 9);
+    for (const id of ids) {
+      await until(async () => (await balance(world, id))?.lastVersion === 9);
+      expect(await balance(world, id)).toEqual({ id, balance: 96, events: 9, lastVersion: 9 });
+    }
+    const { Items } = await DynamoDBDocumentClient.from(world.client).send(
+      new ScanCommand({ TableName: world.balances }),
+    );
+    expect(Items).toHaveLength(ids.length);
+  });
+
+  it('has each event once where two processes share the work, and one more comes and goes', async () => {
+    const world = await newWorld();
+    const first = await start(world, projection);
+    const second = await start(world, projection);
+    const ids = Array.from({ length: 12 }, (_, index) => `account-${index}`);
+    for (const id of ids) await deposit(first, id, [1]);
+    const third = await start(world, projection);
+    for (const id of ids) await deposit(second, id, [2, 3]);
+    const owners = async () => {
+      const { partitions } = await first.module.get(Subscriptions).status(name);
+      return new Set(partitions.map(({ owner }) => owner)).size;
+    };
+    await until(async () => (await owners()) === 3);
+    open.splice(open.indexOf(third), 1);
+    await third.close();
+    for (const id of ids) await deposit(second, id, [4]);
+    for (const id of ids) {
+      await until(async () => (await balance(world, id))?.lastVersion === 4);
+      expect(await balance(world, id)).toEqual({ id, balance: 10, events: 4, lastVersion: 4 });
+    }
+    await until(async () => (await owners()) === 2);
+  });
+});
+
+it('parks an event whose writes DynamoDB refuses', async () => {
+  const world = await newWorld();
+  const application = await start(world, Refused);
+  const stream = { aggregateType: 'test-account', aggregateId: 'a' };
+  await application.module.get(EventStore).append(stream, [new MoneyWithdrawn(1)], { expectedVersion: ANY_VERSION });
+  const subscriptions = application.module.get(Subscriptions);
+  await until(async () => (await subscriptions.parked('refused')).length === 1);
+  expect((await subscriptions.parked('refused'))[0]!.error.name).toBe('TableWriteRefusedError');
+});
