@@ -193,6 +193,7 @@ export class EventStoreModule
     @Inject(EventRegistry) private readonly registry: EventRegistry,
     @Inject(CommandUnitOfWork) private readonly commands: CommandUnitOfWork,
     @Inject(SnapshotWriter) private readonly snapshots: SnapshotWriter,
+    @Inject(EventStore) private readonly store: EventStore,
     @Inject(Subscriptions) private readonly subscriptions: Subscriptions,
     @Inject(ProjectionExplorer) private readonly projections: ProjectionExplorer,
   ) {
@@ -224,6 +225,7 @@ export class EventStoreModule
 
   async onModuleInit(): Promise<void> {
     this.projections.addAll();
+    this.store.follow = (options) => this.subscriptions.pull(options);
     await this.registry.prepareValidation();
     await this.openTables();
     this.commands.install();

@@ -5,6 +5,7 @@ import type { StreamId } from '../event/stream-id.js';
 import type { Commit, CommitReference, CommitResult } from './commit.js';
 import type { CommitOutcome } from './commit-outcome.js';
 import { eventQuery, type EventQuery, type QueryBy, type QueryRange } from './event-query.js';
+import type { EventSubscription, Subscribe, SubscribeOptions } from './event-subscription.js';
 import type { ExpectedVersion } from './expected-version.js';
 import type { IdempotencyKey, IdempotencyRecord } from './idempotency.js';
 import { throwIfAborted } from './operation-signal.js';
@@ -53,6 +54,9 @@ export interface AppendOptions extends OperationOptions {
  * A stream without `tenantId` is that of the tenant in the running `CommandContext`, where there is one.
  */
 export abstract class EventStore {
+  /** How events are followed from here; the module sets it, as what reads on and on is no part of the store. */
+  follow: Subscribe | undefined;
+
   constructor(private readonly tenants: TenantOptions = {}) {}
 
   /**
@@ -161,6 +165,18 @@ export abstract class EventStore {
 
   /** What is kept of a command that was carried out; one request, and undefined when there is nothing or it has expired. */
   abstract findIdempotencyRecord(key: IdempotencyKey): Promise<IdempotencyRecord | undefined>;
+
+  /**
+   * Events of aggregate types, from the first one or from where a subscription of this name stopped, and on and on.
+   * Several processes that subscribe under one name share the events.
+   *
+   * @throws SubscriptionError when the name is taken in this process
+   * @throws TypeError when this is not the store of an EventStoreModule
+   */
+  subscribe(options: SubscribeOptions): EventSubscription {
+    if (this.follow) return this.follow(options);
+    throw new TypeError('Only the EventStore of an EventStoreModule can be subscribed to: inject it.');
+  }
 
   /** Keeps a snapshot, unless a newer one is there. */
   abstract saveSnapshot(stream: StreamId, snapshot: Snapshot): Promise<void>;

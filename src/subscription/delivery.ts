@@ -3,7 +3,7 @@ import type { EventFeed } from '../store/event-feed.js';
 import type { StoredEvent } from '../store/stored-event.js';
 import { backoff, isOutage } from './backoff.js';
 import type { EventHandler } from './event-handler.js';
-import type { Admitted } from './gate.js';
+import { streamHash, type Admitted } from './gate.js';
 import type { ParkedEntry, Parking } from './parking.js';
 import type { PoisonPolicy } from './projection.js';
 
@@ -159,8 +159,12 @@ export class Delivery {
   private async handleWanted(batch: readonly Keyed[]): Promise<void> {
     if (batch.length === 1) return this.handleOne(batch[0]!);
     try {
-      await this.handler.handle(batch.map(({ event }) => event));
+      const events = batch.map(({ event }) => event);
+      await this.handler.handle(events, this.signal, ({ stream, version }) => {
+        this.handled.set(streamHash(stream), version);
+      });
     } catch {
+      if (this.signal.aborted) throw new DeliveryEndedError('signal');
       // One of them is at fault, and shows when it is alone.
       for (const each of batch) if (!this.held.has(each.key)) await this.handleOne(each);
     }
@@ -171,7 +175,7 @@ export class Delivery {
     for (let attempt = 0; ; attempt++) {
       if (this.signal.aborted) throw new DeliveryEndedError('signal');
       try {
-        return await this.handler.handle([each.event]);
+        return await this.handler.handle([each.event], this.signal, () => {});
       } catch (error) {
         if (!isOutage(error)) failures++;
         else if (attempt % REPORT_EVERY === 2) this.report(`waits, and tries again: ${(error as Error).message}`);

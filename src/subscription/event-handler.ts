@@ -11,7 +11,9 @@ export interface EventHandler {
   /**
    * Handles events, those of one stream in their order. When it throws, it may have handled some of them.
    *
+   * @param signal the partition is given up: what can be left is to be left
+   * @param handled told of events that are done, where it ends without the others; all are when it returns
    * @throws whatever its own code throws
    */
-  handle(events: readonly StoredEvent[]): Promise<void>;
+  handle(events: readonly StoredEvent[], signal: AbortSignal, handled: (event: StoredEvent) => void): Promise<void>;
 }

@@ -4,6 +4,7 @@ import type { StreamId } from '../event/stream-id.js';
 import type { Bookkeeping } from '../store/bookkeeping.js';
 import { END_OF_TIME, positionAt, timeOf, type EventFeed } from '../store/event-feed.js';
 import type { ReadRange } from '../store/event-store.js';
+import type { EventSubscription, SubscribeOptions } from '../store/event-subscription.js';
 import { recordedVersionFrom } from '../store/stored-event.js';
 import { isOutage } from './backoff.js';
 import type { EventHandler } from './event-handler.js';
@@ -11,6 +12,7 @@ import type { FeedTiming } from './feed-reader.js';
 import { Gate, streamHash } from './gate.js';
 import { checkpointIn, Membership } from './leases.js';
 import type { ParkedEvent } from './parking.js';
+import { PulledEvents } from './pulled-events.js';
 import { SubscriptionError } from './subscription-errors.js';
 import { SubscriptionRun, type Control, type SubscriptionPlan } from './subscription-run.js';
 
@@ -56,7 +58,8 @@ export class Subscriptions {
   private readonly membership: Membership;
   private ticking: Promise<void> = Promise.resolve();
   private timer: NodeJS.Timeout | undefined;
-  private started = false;
+  /** Names of those that this process works at. */
+  private readonly active = new Set<string>();
 
   constructor(
     private readonly feed: EventFeed,
@@ -68,40 +71,45 @@ export class Subscriptions {
     this.membership = new Membership(bookkeeping, options.leaseMs);
   }
 
-  /** @throws SubscriptionError when the name is taken */
-  add(plan: SubscriptionPlan, handler: EventHandler): SubscriptionRun {
+  /**
+   * Makes a subscription known; `start` begins it.
+   *
+   * @throws SubscriptionError when the name is taken
+   */
+  add(plan: SubscriptionPlan, handler: EventHandler): void {
     if (this.runs.has(plan.name)) {
       throw new SubscriptionError(`Two subscriptions share the name "${plan.name}": rename one of them.`);
     }
-    const report = (message: string) => this.report(`${plan.name}: ${message}`);
-    const run = new SubscriptionRun(plan, handler, this.feed, this.bookkeeping, this.options, report);
-    this.runs.set(plan.name, run);
-    if (this.started) this.tickSoon();
-    return run;
+    this.runs.set(plan.name, this.newRun(plan, handler));
   }
 
-  /** Ends one subscription in this process. */
-  async drop(name: string): Promise<void> {
-    const run = this.runs.get(name);
-    this.runs.delete(name);
-    await this.ticking;
-    await run?.end();
-    if (this.started) this.tickSoon();
-  }
-
-  /** Begins to read. Without subscriptions nothing is read or written. */
-  start(): void {
-    this.started = true;
-    if (this.runs.size > 0) this.tickSoon();
+  /** Begins to read, for all that are known or one of them. Without any, nothing is read or written. */
+  start(...names: readonly string[]): void {
+    for (const name of names.length > 0 ? names : this.names) this.active.add(name);
+    if (this.active.size > 0) this.tickSoon();
   }
 
   /** Ends after the events that are being handled, with a checkpoint behind them. */
   async stop(): Promise<void> {
-    this.started = false;
+    this.active.clear();
     clearTimeout(this.timer);
     await this.ticking;
     await Promise.all([...this.runs.values()].map((run) => run.end()));
     if (this.membership.isCurrent) await this.membership.leave().catch(ignoreOutage);
+  }
+
+  /**
+   * Follows events for a loop that pulls them.
+   *
+   * @throws SubscriptionError when the name is taken in this process
+   */
+  pull({ name, aggregateTypes, from = 'beginning', signal }: SubscribeOptions): EventSubscription {
+    const pulled = new PulledEvents(this.registry, () => this.drop(name));
+    this.add(planOf({ name, aggregateTypes, from }), pulled);
+    signal?.addEventListener('abort', () => pulled.end(), { once: true });
+    if (signal?.aborted) pulled.end();
+    this.start(name);
+    return pulled;
   }
 
   get names(): readonly string[] {
@@ -194,9 +202,12 @@ export class Subscriptions {
    * What is stored and not yet handled, parked events and what waits behind them included; in order for each aggregate,
    * and read from checkpoints alone. Of what is being handled at this moment, or was just before a crash, some is there
    * as well.
+   *
+   * @param of its name, or what it follows where this application does not have it
    */
-  async *pending(name: string): AsyncIterable<RecordedEvent> {
-    const { plan, partitions, leases, parking } = this.run(name);
+  async *pending(of: string | SubscribeOptions): AsyncIterable<RecordedEvent> {
+    const { plan, partitions, leases, parking } =
+      typeof of === 'string' ? this.run(of) : this.newRun(planOf(of), NOBODY);
     const [all, parked] = await Promise.all([leases.all(), parking.list()]);
     const start = positionAt(plan.from);
     for (const partition of partitions) {
@@ -250,6 +261,19 @@ export class Subscriptions {
     else await this.tickNow();
   }
 
+  private async drop(name: string): Promise<void> {
+    const run = this.runs.get(name);
+    this.active.delete(name);
+    await this.ticking;
+    await run?.end();
+    this.runs.delete(name);
+  }
+
+  private newRun(plan: SubscriptionPlan, handler: EventHandler): SubscriptionRun {
+    const report = (message: string) => this.report(`${plan.name}: ${message}`);
+    return new SubscriptionRun(plan, handler, this.feed, this.bookkeeping, this.options, report);
+  }
+
   private run(name: string): SubscriptionRun {
     const run = this.runs.get(name);
     if (run) return run;
@@ -266,24 +290,34 @@ export class Subscriptions {
   }
 
   private async tickNow(): Promise<void> {
-    if (!this.started) return;
     this.ticking = this.ticking.then(() => this.tick());
     await this.ticking;
   }
 
   private async tick(): Promise<void> {
-    if (!this.started || this.runs.size === 0) return;
+    if (this.active.size === 0) return;
     clearTimeout(this.timer);
     try {
-      await this.membership.renew(this.names);
-      for (const run of this.runs.values()) await run.tick(this.membership);
+      await this.membership.renew([...this.active]);
+      for (const [name, run] of this.runs) if (this.active.has(name)) await run.tick(this.membership);
     } catch (error) {
       if (!isOutage(error)) this.report(`the leases could not be renewed: ${(error as Error).name}`);
     }
     // Others may have taken over by now what this process still reads.
     if (!this.membership.isCurrent) for (const run of this.runs.values()) run.endAll();
-    if (this.started) this.tickSoon(this.options.leaseMs / RENEWALS);
+    if (this.active.size > 0) this.tickSoon(this.options.leaseMs / RENEWALS);
   }
+}
+
+const NOBODY: EventHandler = { batch: 1, wants: () => false, handle: async () => {} };
+
+/** @throws SubscriptionError when it names nothing to follow */
+function planOf({ name, aggregateTypes, from = 'beginning' }: SubscribeOptions): SubscriptionPlan {
+  if (typeof name !== 'string' || name === '' || aggregateTypes.length === 0) {
+    throw new SubscriptionError('A subscription needs a name and at least one aggregate type.');
+  }
+  const start = from === 'beginning' ? 0 : from.getTime();
+  return { name, aggregateTypes, from: start, concurrency: 1, attempts: 1, poison: 'stop-subscription' };
 }
 
 function ignoreOutage(error: unknown): void {

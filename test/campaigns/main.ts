@@ -21,6 +21,7 @@ const CAMPAIGNS: Readonly<Record<string, () => Promise<Campaign>>> = {
   'key-check': async () => (await import('./key-check.js')).keyCheck,
   repeats: async () => (await import('./repeats.js')).repeats,
   'query-check': async () => (await import('./query-check.js')).queryCheck,
+  'feed-check': async () => (await import('./feed-check.js')).feedCheck,
   soak: async () => (await import('./soak.js')).soak,
 };
 

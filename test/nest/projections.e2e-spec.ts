@@ -10,6 +10,7 @@ import {
   On,
   Projection,
   type ProjectionContext,
+  SubscriptionError,
   Subscriptions,
 } from '../../src/index.js';
 import { startApplication, type Application, type Storage } from '../setup/application.js';
@@ -202,6 +203,45 @@ describe.each<Storage>(['memory', 'dynamodb'])('a projection whose handler keeps
     await commands.execute(new Open('good'));
     await until(() => projection.seen.some(({ id }) => id === 'good'));
     expect(projection.seen.filter(({ id }) => id === 'bad').map(({ version }) => version)).toEqual([1]);
+  });
+});
+
+describe.each<Storage>(['memory', 'dynamodb'])('a loop that pulls events, %s', (storage) => {
+  const options = { name: 'pulled', aggregateTypes: ['test-account'] };
+
+  async function pull(store: EventStore, count: number, acknowledged: (version: number) => boolean): Promise<number[]> {
+    const versions: number[] = [];
+    const subscription = store.subscribe(options);
+    for await (const recorded of subscription) {
+      versions.push(recorded.version);
+      if (acknowledged(recorded.version)) subscription.ack(recorded);
+      if (versions.length === count) break;
+    }
+    return versions;
+  }
+
+  it('gets each event in order, and again what it has not acknowledged', async () => {
+    const { commands, module } = await start(storage, { subscriptions: { ...FAST, run: false } });
+    const store = module.get(EventStore);
+    await commands.execute(new Open('a', [1, 2]));
+    expect(await pull(store, 3, (version) => version < 3)).toEqual([1, 2, 3]);
+    await commands.execute(new Open('a', [3]));
+    const pending = await collect(module.get(Subscriptions).pending(options));
+    expect(pending.map(({ version }) => version).slice(-2)).toEqual([3, 4]);
+    const again = await pull(store, 2, () => true);
+    expect(again.at(-1)).toBe(4);
+    expect(again.slice(-2)).toEqual([3, 4]);
+  });
+
+  it('ends with its signal, and refuses a second loop of the same name', async () => {
+    const { module } = await start(storage);
+    const store = module.get(EventStore);
+    const controller = new AbortController();
+    const subscription = store.subscribe({ ...options, signal: controller.signal });
+    expect(() => store.subscribe(options)).toThrow(SubscriptionError);
+    const all = collect(subscription);
+    controller.abort();
+    expect(await all).toEqual([]);
   });
 });
 

@@ -15,6 +15,10 @@ const formats = (test: string): Catcher => ({ file: 'test/dynamodb/stored-format
 const torture = (test: string): Catcher => ({ file: 'test/campaigns/torture.int-spec.ts', test });
 const idempotent = (test: string): Catcher => ({ file: 'test/nest/idempotent-commands.e2e-spec.ts', test });
 const contexts = (test: string): Catcher => ({ file: 'test/nest/command-context.e2e-spec.ts', test });
+const feed = (test: string): Catcher => ({ file: 'test/campaigns/feed-check.spec.ts', test });
+const projections = (test: string): Catcher => ({ file: 'test/nest/projections.e2e-spec.ts', test });
+const once = (test: string): Catcher => ({ file: 'test/dynamodb/exactly-once.int-spec.ts', test });
+const bookkeeping = (test: string): Catcher => ({ file: 'test/subscription/bookkeeping.int-spec.ts', test });
 const codec = (test: string): Catcher => ({ file: 'test/event/codec.spec.ts', test });
 
 export const BUGS: readonly PlantedBug[] = [
@@ -783,5 +787,71 @@ export const BUGS: readonly PlantedBug[] = [
     find: '    commitSize: event.commitSize,\n    ...indexKeys',
     replace: '    commitSize: event.commitSize,\n    packed: 1,\n    ...indexKeys',
     caughtBy: [formats('are those of the newest format among the fixtures')],
+  },
+
+  // Subscriptions
+  {
+    name: 'gap-not-filled',
+    harm: 'Where the index shows a version before the one in front of it, the projection misses that one for good.',
+    file: 'subscription/gate.ts',
+    find: '? known.version + 1',
+    replace: '? event.version',
+    caughtBy: [feed('delivers all events in order')],
+  },
+  {
+    name: 'no-backtracking',
+    harm: 'An event that the index shows late is never read.',
+    file: 'subscription/feed-reader.ts',
+    find: 'const reached = until < counts ? until : counts;',
+    replace: 'const reached = until < counts ? until : until;',
+    caughtBy: [feed('delivers all events in order')],
+  },
+  {
+    name: 'first-gap-not-seen',
+    harm: 'After a restart, an event that comes before its late neighbour is handled first.',
+    file: 'subscription/gate.ts',
+    find: 'event.version === 1 || complete',
+    replace: 'event.version >= 1 || complete',
+    caughtBy: [feed('delivers all events in order')],
+  },
+  {
+    name: 'position-not-checked',
+    harm: 'What is read again counts twice in the view.',
+    file: 'dynamodb/dynamodb-bookkeeping.ts',
+    find: "'attribute_not_exists(pk) OR #version < :version'",
+    replace: "'attribute_not_exists(pk) OR #version <> :version OR #version = :version'",
+    caughtBy: [once('has each event once, whatever is read again')],
+  },
+  {
+    name: 'batch-position-by-its-last-version',
+    harm: 'A batch of which one event was stored before stores that event twice.',
+    file: 'dynamodb/dynamodb-bookkeeping.ts',
+    find: "':version': position.fromVersion",
+    replace: "':version': position.version",
+    caughtBy: [bookkeeping('dynamodb moves positions forward, all together')],
+  },
+  {
+    name: 'held-aggregate-goes-on',
+    harm: 'Behind an event that failed, the aggregate goes on without it.',
+    file: 'subscription/delivery.ts',
+    find: "if (poison === 'stop-aggregate') this.held.add(key);",
+    replace: "if (poison !== 'stop-aggregate') this.held.add(key);",
+    caughtBy: [projections('holds back that aggregate alone')],
+  },
+  {
+    name: 'parked-forgotten-at-restart',
+    harm: 'After a restart, an aggregate that is held back goes on without its parked event.',
+    file: 'subscription/delivery.ts',
+    find: "if (parked.poison === 'stop-aggregate') this.held.add(key);",
+    replace: "if (parked.poison === 'skip') this.held.add(key);",
+    caughtBy: [projections('stays held back over a restart')],
+  },
+  {
+    name: 'unhandled-counts-as-passed',
+    harm: 'What was let through and not handled when a process stops is never handled.',
+    file: 'subscription/partition-run.ts',
+    find: '      this.goBack(before);\n',
+    replace: '',
+    caughtBy: [projections('gets each event in order, and again what it has not acknowledged')],
   },
 ];

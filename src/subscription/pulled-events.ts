@@ -1,0 +1,123 @@
+import type { EventRegistry } from '../event/event-registry.js';
+import type { RecordedEvent } from '../event/recorded-event.js';
+import { streamKey } from '../event/stream-id.js';
+import type { EventSubscription } from '../store/event-subscription.js';
+import { OperationAbortedError } from '../store/store-errors.js';
+import { recordedVersionFrom, type StoredEvent } from '../store/stored-event.js';
+import type { EventHandler } from './event-handler.js';
+
+/** So many events of a partition may wait for their acknowledgement. */
+const MAX_UNACKNOWLEDGED = 1000;
+
+/** Hands events to a loop that pulls them, and takes each as handled when the loop says so. */
+export class PulledEvents implements EventHandler, EventSubscription {
+  readonly batch = MAX_UNACKNOWLEDGED;
+  private readonly waiting = new Map<RecordedEvent, () => void>();
+  private readonly queue: RecordedEvent[] = [];
+  private failure: { readonly error: unknown } | undefined;
+  private ended = false;
+  private wake: () => void = () => {};
+
+  /** @param left called when the loop was left */
+  constructor(
+    private readonly registry: EventRegistry,
+    private readonly left: () => Promise<void>,
+  ) {}
+
+  wants(): boolean {
+    return true;
+  }
+
+  async handle(
+    stored: readonly StoredEvent[],
+    signal: AbortSignal,
+    handled: (event: StoredEvent) => void,
+  ): Promise<void> {
+    const open = stored.map((event) => ({ event, waiting: new Set(this.decoded(event)) }));
+    let giveUp = () => {};
+    try {
+      await new Promise<void>((resolve, reject) => {
+        let left = open.reduce((sum, { waiting }) => sum + waiting.size, 0);
+        if (left === 0) resolve();
+        for (const { waiting } of open) {
+          for (const recorded of waiting) {
+            this.waiting.set(recorded, () => {
+              waiting.delete(recorded);
+              if (--left === 0) resolve();
+            });
+            this.queue.push(recorded);
+          }
+        }
+        giveUp = () => reject(new OperationAbortedError(signal.reason));
+        signal.addEventListener('abort', giveUp);
+        this.wake();
+      });
+    } catch (error) {
+      for (const event of doneInOrder(open)) handled(event);
+      throw error;
+    } finally {
+      signal.removeEventListener('abort', giveUp);
+      for (const { waiting } of open) for (const recorded of waiting) this.waiting.delete(recorded);
+    }
+  }
+
+  ack(recorded: RecordedEvent): void {
+    const acknowledge = this.waiting.get(recorded);
+    this.waiting.delete(recorded);
+    acknowledge?.();
+  }
+
+  /** Lets the loop end. */
+  end(): void {
+    this.ended = true;
+    this.wake();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<RecordedEvent, void> {
+    try {
+      for (;;) {
+        const event = this.queue.shift();
+        if (this.failure) throw this.failure.error;
+        if (this.ended) return;
+        if (!event) {
+          await new Promise<void>((resolve) => {
+            this.wake = resolve;
+          });
+        } else if (this.waiting.has(event)) {
+          // Otherwise another process has taken over the partition meanwhile.
+          yield event;
+        }
+      }
+    } finally {
+      await this.left();
+    }
+  }
+
+  /** What cannot be read ends the loop: nobody else would hear of it. */
+  private decoded(stored: StoredEvent): readonly RecordedEvent[] {
+    try {
+      return recordedVersionFrom(stored, this.registry).events;
+    } catch (error) {
+      this.failure = { error };
+      this.wake();
+      throw error;
+    }
+  }
+}
+
+interface OpenEvent {
+  readonly event: StoredEvent;
+  readonly waiting: ReadonlySet<RecordedEvent>;
+}
+
+/** The events that are acknowledged, of each stream up to the first that is not. */
+function doneInOrder(events: readonly OpenEvent[]): readonly StoredEvent[] {
+  const stuck = new Set<string>();
+  return events
+    .filter(({ event, waiting }) => {
+      const key = streamKey(event.stream);
+      if (waiting.size > 0) stuck.add(key);
+      return !stuck.has(key);
+    })
+    .map(({ event }) => event);
+}

@@ -1,0 +1,115 @@
+import { streamKey, type StreamId } from '../../../src/event/stream-id.js';
+import { EventFeed, positionAt, type FeedEvent, type FeedPage, type FeedPace } from '../../../src/store/event-feed.js';
+import type { ReadRange } from '../../../src/store/event-store.js';
+import { versionRange } from '../../../src/store/read-range.js';
+import type { StoredEvent } from '../../../src/store/stored-event.js';
+import type { Random } from '../random.js';
+
+export interface Untidiness {
+  /** Every entry of the index is up to so much late, in milliseconds. */
+  readonly usualLagMs: number;
+  /** And one of so many up to so much. */
+  readonly lateOnceIn: number;
+  readonly lateMs: number;
+}
+
+const PARTITIONS = 4;
+const PAGE = 300;
+
+/**
+ * A feed such as an index of DynamoDB may be and DynamoDB Local never is: entries show late, some of them very, and
+ * their times are those of writers whose clocks differ. Streams are read as they are.
+ */
+export class UntidyFeed extends EventFeed {
+  override readonly pace: FeedPace = { marginMs: 1000, pollMs: 500 };
+  private readonly streams = new Map<string, StoredEvent[]>();
+  private readonly shown = Array.from({ length: PARTITIONS }, (): FeedEvent[] => []);
+  private hidden: { readonly from: number; readonly partition: number; readonly entry: FeedEvent }[] = [];
+  late = 0;
+
+  constructor(
+    private readonly random: Random,
+    private readonly untidiness: Untidiness,
+  ) {
+    super();
+  }
+
+  /** Stores the next event of a stream, by a writer whose clock says so. */
+  append(stream: StreamId, clock: number): void {
+    const key = streamKey(stream);
+    const events = this.streams.get(key) ?? [];
+    this.streams.set(key, events);
+    const version = events.length + 1;
+    const eventTime = Math.max(Math.round(clock), (events.at(-1)?.eventTime ?? 0) + 1);
+    const event: StoredEvent = {
+      stream,
+      version,
+      eventId: `${key}-${version}`,
+      eventTime,
+      eventType: 'feed-check',
+      schemaVersion: 1,
+      eventData: '{}',
+      metadata: {},
+      commitId: `${key}-${version}`,
+      commitIndex: 0,
+      commitSize: 1,
+    };
+    events.push(event);
+    const { usualLagMs, lateMs, lateOnceIn } = this.untidiness;
+    const isLate = this.random.below(lateOnceIn) === 0;
+    if (isLate) this.late++;
+    const from = Date.now() + this.random.next() * (isLate ? lateMs : usualLagMs);
+    this.hidden.push({
+      from,
+      partition: partitionOf(key),
+      entry: { position: `${positionAt(eventTime)}#${key}`, event },
+    });
+  }
+
+  override partitionsOf(): readonly string[] {
+    return Array.from({ length: PARTITIONS }, (_, partition) => String(partition));
+  }
+
+  override async read(partition: string, from: string, to: number): Promise<FeedPage> {
+    this.show();
+    const entries = this.shown[Number(partition)]!;
+    const start = placeOf(entries, from);
+    const end = placeOf(entries, `${positionAt(to)}$`);
+    const events = entries.slice(start, Math.min(end, start + PAGE));
+    return { events, more: start + PAGE < end };
+  }
+
+  override async *readStream(stream: StreamId, range: ReadRange): AsyncIterable<StoredEvent> {
+    const { from, to, forward, limit } = versionRange(range);
+    const events = (this.streams.get(streamKey(stream)) ?? []).slice(from - 1, to);
+    yield* (forward ? events : events.toReversed()).slice(0, limit);
+  }
+
+  private show(): void {
+    const now = Date.now();
+    const due = this.hidden.filter(({ from }) => from <= now);
+    if (due.length === 0) return;
+    this.hidden = this.hidden.filter(({ from }) => from > now);
+    for (const { partition, entry } of due) {
+      const entries = this.shown[partition]!;
+      entries.splice(placeOf(entries, entry.position), 0, entry);
+    }
+  }
+}
+
+/** Where a position stands, or would. */
+function placeOf(entries: readonly FeedEvent[], position: string): number {
+  let [low, high] = [0, entries.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (entries[middle]!.position >= position) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
+function partitionOf(key: string): number {
+  let hash = 0;
+  for (const character of key) hash = (hash * 31 + character.charCodeAt(0)) | 0;
+  return Math.abs(hash) % PARTITIONS;
+}
