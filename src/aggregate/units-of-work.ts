@@ -78,6 +78,11 @@ export class UnitsOfWork {
     this.running.run(undefined, () => unit.publish(events.flat()));
   }
 
+  /** No command is to come any more. Node keeps looking after a storage that nobody uses, at each step of every promise. */
+  end(): void {
+    this.running.disable();
+  }
+
   private appendOf({ aggregate, stream, definition }: TrackedAggregate, events: readonly object[]): StreamAppend {
     const { version, eventTime, uncommitted } = lifecycleOf(aggregate);
     const current = CommandContext.current();

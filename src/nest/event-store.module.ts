@@ -192,6 +192,7 @@ export class EventStoreModule
     @Inject(CONNECTION) private readonly connection: DynamoDbConnection | null,
     @Inject(EventRegistry) private readonly registry: EventRegistry,
     @Inject(CommandUnitOfWork) private readonly commands: CommandUnitOfWork,
+    @Inject(UnitsOfWork) private readonly units: UnitsOfWork,
     @Inject(SnapshotWriter) private readonly snapshots: SnapshotWriter,
     @Inject(EventStore) private readonly store: EventStore,
     @Inject(Subscriptions) private readonly subscriptions: Subscriptions,
@@ -245,6 +246,7 @@ export class EventStoreModule
   async onApplicationShutdown(): Promise<void> {
     // Nest has closed the HTTP server by now; until then its requests went on to send commands.
     await this.commands.end();
+    this.units.end();
     await this.snapshots.drain();
     this.connection?.close();
   }
