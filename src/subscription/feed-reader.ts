@@ -20,7 +20,9 @@ export interface ReadPage {
   readonly events: readonly FeedEvent[];
   /** Milliseconds since 1970: before every event of that time or earlier, the feed has shown all there is. */
   readonly completeUntil: number;
-  /** To be called once its events are handled: the reader goes on behind it. */
+  /** All events up to this one of the page are handled. */
+  reached(position: string): void;
+  /** The whole page is handled: the reader goes on behind it. */
   done(): void;
 }
 
@@ -78,7 +80,7 @@ export class FeedReader {
     const [from, to] = [pass.position, now - pass.ageMs];
     if (timeOf(from) > to) {
       pass.dueAt = now + Math.max(pass.everyMs, timeOf(from) - to);
-      return { events: [], completeUntil: 0, done: () => {} };
+      return { events: [], completeUntil: 0, reached: () => {}, done: () => {} };
     }
     const { events, more } = await this.feed.read(this.partition, from, to, signal);
     const until = more ? events.at(-1)!.position : positionAt(to);
@@ -86,6 +88,7 @@ export class FeedReader {
       events,
       // Between what is settled and where this pass begins, something may still come late.
       completeUntil: this.places.settled >= from ? now - this.timing.backtrackMs : 0,
+      reached: (position) => this.advance(from, position, now),
       done: () => {
         pass.dueAt = more ? 0 : now + pass.everyMs;
         this.advance(from, until, now);

@@ -1,8 +1,8 @@
-import { positionAt, type EventFeed } from '../store/event-feed.js';
+import { positionAt, type EventFeed, type FeedEvent } from '../store/event-feed.js';
 import { backoff, isOutage, pause } from './backoff.js';
 import { Delivery, DeliveryEndedError, type DeliveryOptions } from './delivery.js';
 import type { EventHandler } from './event-handler.js';
-import { FeedReader, type FeedTiming, type ReadPage } from './feed-reader.js';
+import { FeedReader, type FeedTiming } from './feed-reader.js';
 import { Gate, streamHash, type Admitted, type Passed } from './gate.js';
 import { LeaseLostError, type Checkpoint, type HeldLease } from './leases.js';
 import type { ParkedEntry, Parking } from './parking.js';
@@ -24,6 +24,9 @@ export interface PartitionRunParts {
 
 /** Why a partition is not read any more. */
 export type PartitionEnd = 'stopped' | 'poison' | 'lost';
+
+/** So many events are handled before the next checkpoint may be written: a crash repeats no more. */
+const CHUNK = 500;
 
 /** A checkpoint names so many streams; those beyond, the ones that moved longest ago, are handled again after a crash. */
 const RECENT_IN_CHECKPOINT = 300;
@@ -132,18 +135,26 @@ export class PartitionRun {
       await this.nap();
       return;
     }
-    await this.handle(page);
+    for (let start = 0; start < page.events.length; start += CHUNK) {
+      const events = page.events.slice(start, start + CHUNK);
+      await this.handle(events, page.completeUntil);
+      page.reached(events.at(-1)!.position);
+      this.gate.settle(this.reader.places.settled);
+      await this.saveIfDue();
+    }
+    page.done();
+    this.gate.settle(this.reader.places.settled);
     await this.saveIfDue();
   }
 
-  private async handle(page: ReadPage): Promise<void> {
+  private async handle(events: readonly FeedEvent[], completeUntil: number): Promise<void> {
     const before = new Map<string, Passed | undefined>();
     const admitted: Admitted[] = [];
     try {
-      for (const found of page.events) {
+      for (const found of events) {
         const key = streamHash(found.event.stream);
         if (!before.has(key)) before.set(key, this.gate.passedOf(key));
-        const passing = await this.gate.admit(key, found, found.event.eventTime <= page.completeUntil);
+        const passing = await this.gate.admit(key, found, found.event.eventTime <= completeUntil);
         if (passing) admitted.push(passing);
       }
       if (admitted.length > 0) await this.delivery.deliver(admitted);
@@ -152,8 +163,6 @@ export class PartitionRun {
       throw error;
     }
     this.unsaved ||= admitted.length > 0;
-    page.done();
-    this.gate.settle(this.reader.places.settled);
   }
 
   /** The gate has let through what was not handled, and the page will be read again. */

@@ -285,8 +285,6 @@ export class Subscriptions {
   private tickSoon(delayMs = 0): void {
     clearTimeout(this.timer);
     this.timer = setTimeout(() => void this.tickNow(), delayMs);
-    // A process with nothing else to do may end.
-    this.timer.unref();
   }
 
   private async tickNow(): Promise<void> {

@@ -22,6 +22,7 @@ const CAMPAIGNS: Readonly<Record<string, () => Promise<Campaign>>> = {
   repeats: async () => (await import('./repeats.js')).repeats,
   'query-check': async () => (await import('./query-check.js')).queryCheck,
   'feed-check': async () => (await import('./feed-check.js')).feedCheck,
+  'view-torture': async () => (await import('./view-torture.js')).viewTorture,
   soak: async () => (await import('./soak.js')).soak,
 };
 

@@ -1,0 +1,233 @@
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ChildProcess } from 'node:child_process';
+import { CreateTableCommand, DeleteTableCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DynamoDBDocumentClient, GetCommand } from '@aws-sdk/lib-dynamodb';
+import { DynamoDbEventStore, EventRegistry } from '../../src/index.js';
+import { DynamoDbBookkeeping } from '../../src/dynamodb/dynamodb-bookkeeping.js';
+import { feedPlace, feedSlice } from '../../src/dynamodb/index-keys.js';
+import { streamKey } from '../../src/event/stream-id.js';
+import { timeOf } from '../../src/store/event-feed.js';
+import { checkpointIn, Leases } from '../../src/subscription/leases.js';
+import { Parking } from '../../src/subscription/parking.js';
+import { campaign } from './campaign.js';
+import { startChild } from './child-processes.js';
+import { startFaultyProxy } from './faulty-proxy.js';
+import { NetworkWeather } from './network-weather.js';
+import { Random } from './random.js';
+import { clientFor, createTables } from './tables.js';
+import { Counted, COUNTER, type Total } from './view-torture/totals.js';
+import type { WorkerJob } from './view-torture/worker.js';
+import { streamOf, WrittenLog } from './view-torture/written-log.js';
+
+const DEFAULTS = {
+  events: 100_000,
+  counters: 2000,
+  workers: 4,
+  writers: 4,
+  faults: 0.1,
+  outages: 0.002,
+  deadlineMs: 2000,
+  leaseMs: 3000,
+  /** A worker is killed, or stopped for longer than its lease and woken again, about so often. */
+  killEveryMs: 3000,
+};
+
+/** Of the workers that are hit, so many are not killed, but hang and wake up. */
+const HANG_SHARE = 0.3;
+const SAMPLES = 20;
+const PATIENCE_MS = 180_000;
+
+export const viewTorture = campaign({
+  about:
+    'Processes that keep an exactly-once view are killed, hang and come back behind a faulty network, while events are written: the view equals the fold of all events.',
+  defaults: DEFAULTS,
+
+  async run(options, { endpoint, seed, progress }) {
+    const { events, counters, workers, writers, faults, outages, deadlineMs, leaseMs, killEveryMs } = options;
+    const random = new Random(seed);
+    const tables = await createTables(endpoint);
+    const client = clientFor(endpoint);
+    const totals = await createTotals(client, tables.names.events.replace('events', 'totals'));
+    const weather = new NetworkWeather(random.fork(), { faults, outages, outageMs: deadlineMs * 1.5 });
+    const proxy = await startFaultyProxy(endpoint, { choose: () => weather.choose(), lateMs: deadlineMs / 2 });
+    const store = new DynamoDbEventStore({
+      client,
+      tables: tables.names,
+      registry: new EventRegistry().register(Counted),
+      deadlineMs: 30_000,
+    });
+    const log = new WrittenLog(store, random.fork());
+    const view = new View(client, tables.names.bookkeeping, totals, log);
+    const timing = { leaseMs, backtrackMs: 10_000, pollMs: 100 };
+    const job = { endpoint: proxy.endpoint, tables: tables.names, totals, deadlineMs, timing };
+    const crew = new Crew(job, workers, random.fork());
+    try {
+      const ids = Array.from({ length: counters }, (_, index) => `counter-${index}`);
+      const writing = Promise.all(
+        Array.from({ length: writers }, async (_, writer) => {
+          const own = ids.filter((_id, index) => index % writers === writer);
+          while (log.events < events) await log.append(random.pick(own));
+        }),
+      );
+      let over = false;
+      void writing.finally(() => (over = true)).catch(() => {});
+      const until = async (done: () => boolean) => {
+        for (let hitAt = Date.now(); !done();) {
+          await sleep(200);
+          await view.checkCheckpoints(random.sample(log.ids, SAMPLES));
+          if (Date.now() - hitAt > killEveryMs * (0.5 + random.next())) {
+            crew.hit(leaseMs * 1.5);
+            hitAt = Date.now();
+          }
+          progress(log.events, events, `events, ${crew.kills} kills, ${crew.hangs} hangs`);
+        }
+      };
+      await until(() => over);
+      await writing;
+      // Nobody is hit any more, so that it comes to an end; faults go on.
+      const patience = Date.now() + PATIENCE_MS;
+      let behind = log.ids;
+      while (behind.length > 0 && Date.now() < patience) {
+        await sleep(200);
+        behind = await view.behind(behind);
+        progress(log.ids.length - behind.length, log.ids.length, 'counters compared');
+      }
+      await view.compare();
+      return {
+        violations: view.violations,
+        figures: {
+          events: log.events,
+          counters: log.ids.length,
+          workers,
+          kills: crew.kills,
+          hangs: crew.hangs,
+          'faults injected': weather.injected,
+          'checkpoints checked': view.checked,
+        },
+      };
+    } finally {
+      await crew.end();
+      await proxy.settled();
+      await proxy.close();
+      await client.send(new DeleteTableCommand({ TableName: totals }));
+      client.destroy();
+      await tables.drop();
+    }
+  },
+});
+
+async function createTotals(client: DynamoDBClient, TableName: string): Promise<string> {
+  await client.send(
+    new CreateTableCommand({
+      TableName,
+      BillingMode: 'PAY_PER_REQUEST',
+      AttributeDefinitions: [{ AttributeName: 'id', AttributeType: 'S' }],
+      KeySchema: [{ AttributeName: 'id', KeyType: 'HASH' }],
+    }),
+  );
+  return TableName;
+}
+
+/** The view, beside what it should be. */
+class View {
+  readonly violations: string[] = [];
+  checked = 0;
+  private readonly documents: DynamoDBDocumentClient;
+  private readonly leases: Leases;
+  private readonly parking: Parking;
+
+  constructor(
+    client: DynamoDBClient,
+    bookkeepingTable: string,
+    private readonly tableName: string,
+    private readonly log: WrittenLog,
+  ) {
+    this.documents = DynamoDBDocumentClient.from(client);
+    const bookkeeping = new DynamoDbBookkeeping({ client, tableName: bookkeepingTable, deadlineMs: 30_000 });
+    this.leases = new Leases(bookkeeping, 'totals');
+    this.parking = new Parking(bookkeeping, 'totals');
+  }
+
+  /** Whatever a checkpoint has passed is in the view. */
+  async checkCheckpoints(ids: readonly string[]): Promise<void> {
+    const leases = await this.leases.all();
+    for (const id of ids) {
+      const { slice } = feedPlace(streamKey(streamOf(id)), '');
+      const settled = checkpointIn(leases, feedSlice(COUNTER, slice))?.checkpoint?.settled;
+      const passed = settled === undefined ? 0 : this.log.versionBefore(id, timeOf(settled));
+      if (passed === 0) continue;
+      this.checked++;
+      const { version = 0 } = (await this.totalOf(id)) ?? {};
+      if (version < passed)
+        this.violations.push(`${id} is at version ${version}, and the checkpoint has passed ${passed}.`);
+    }
+  }
+
+  /** Counters that are not yet where they should be. */
+  async behind(ids: readonly string[]): Promise<readonly string[]> {
+    const totals = await Promise.all(ids.map(async (id) => [id, await this.totalOf(id)] as const));
+    return totals.filter(([id, total]) => (total?.version ?? 0) < this.log.total(id).version).map(([id]) => id);
+  }
+
+  async compare(): Promise<void> {
+    for (const id of this.log.ids) {
+      const [should, is] = [JSON.stringify(this.log.total(id)), JSON.stringify(sorted(await this.totalOf(id)))];
+      if (should !== is) this.violations.push(`${id} is ${is}, and should be ${should}.`);
+    }
+    for (const { parked } of await this.parking.list()) this.violations.push(`Parked: ${JSON.stringify(parked)}`);
+  }
+
+  private async totalOf(id: string): Promise<Total | undefined> {
+    const get = new GetCommand({ TableName: this.tableName, Key: { id }, ConsistentRead: true });
+    return (await this.documents.send(get)).Item as Total | undefined;
+  }
+}
+
+function sorted(total: Total | undefined): Total | undefined {
+  return total && { id: total.id, total: total.total, events: total.events, version: total.version };
+}
+
+/** The workers, of whom some are killed and replaced, or stopped for a while. */
+class Crew {
+  kills = 0;
+  hangs = 0;
+  private ended = false;
+  private readonly children = new Set<ChildProcess>();
+
+  constructor(
+    private readonly job: WorkerJob,
+    workers: number,
+    private readonly random: Random,
+  ) {
+    for (let worker = 0; worker < workers; worker++) this.start();
+  }
+
+  hit(hangMs: number): void {
+    const child = this.random.pick([...this.children]);
+    if (!this.random.chance(HANG_SHARE)) {
+      this.kills++;
+      child.kill('SIGKILL');
+      return;
+    }
+    this.hangs++;
+    child.kill('SIGSTOP');
+    setTimeout(() => child.kill('SIGCONT'), hangMs);
+  }
+
+  async end(): Promise<void> {
+    this.ended = true;
+    const exits = [...this.children].map((child) => once(child, 'exit'));
+    for (const child of this.children) child.kill('SIGKILL');
+    await Promise.all(exits);
+  }
+
+  private start(): void {
+    const child = startChild<WorkerJob, 'running'>('view-torture/worker-process.js', this.job, () => {});
+    this.children.add(child);
+    child.once('exit', () => {
+      this.children.delete(child);
+      if (!this.ended) this.start();
+    });
+  }
+}
