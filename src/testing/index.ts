@@ -1,6 +1,8 @@
 // Aggregates
 export { given, Given, type GivenOptions } from './given.js';
-export { Outcome, type ErrorExpectation, type StateExpectation } from './outcome.js';
+export { Outcome } from './outcome.js';
+export type { ErrorExpectation } from './error-expectation.js';
+export type { StateExpectation } from './state-expectation.js';
 export { ScenarioFailedError } from './scenario-failed-error.js';
 
 // The store
