@@ -162,6 +162,24 @@ describe('untilProjected', () => {
     expect(() => app!.writesOf(Account)).toThrow('Account is no projection');
   });
 
+  it('looks again when something was stored while it looked', async () => {
+    const looks: string[] = [];
+    const store = { eventCount: 0 };
+    const subscriptions = {
+      names: ['early', 'late'],
+      // While the late one was looked at, it has stored something that the early one has to handle.
+      status: async (name: string) => {
+        looks.push(name);
+        if (looks.length === 2) store.eventCount++;
+        return { state: 'running', lag: { events: name === 'early' && looks.length === 3 ? 1 : 0 } };
+      },
+      parked: async () => [],
+      wake: () => {},
+    };
+    await untilProjected({ get: (token: unknown) => (token === Subscriptions ? subscriptions : store) } as never);
+    expect(looks).toEqual(['early', 'late', 'early', 'late', 'early', 'late']);
+  });
+
   it('serves an application of your own', async () => {
     const module = await Test.createTestingModule({
       imports: [CqrsModule.forRoot(), EventStoreTestingModule.forRoot(), EventStoreModule.forFeature([Account])],
