@@ -1,6 +1,6 @@
 import type { TableWrite } from '../store/table-write.js';
 import type { StoredEvent } from '../store/stored-event.js';
-import type { EventHandler } from '../subscription/event-handler.js';
+import type { ProjectionHandler } from '../subscription/projection-handler.js';
 import type { BookkeepingDouble } from './bookkeeping-double.js';
 
 /** What came of events that were handed to a projection. */
@@ -18,7 +18,7 @@ export interface Delivered<T> {
 export class ProjectionDelivery<T> {
   constructor(
     private readonly projection: T,
-    private readonly handler: EventHandler,
+    private readonly handler: ProjectionHandler,
     private readonly bookkeeping: BookkeepingDouble,
   ) {}
 
