@@ -155,6 +155,27 @@ describe('untilProjected', () => {
     expect((error as Error).message).toMatch(/After 20 ms .*\nbalances: \d+ events behind$/);
   });
 
+  it('waits for a loop that pulls events, until it has acknowledged them', async () => {
+    const { store } = await start(Balances);
+    const controller = new AbortController();
+    const pulled = store.subscribe({ name: 'pulled', aggregateTypes: ['test-account'], signal: controller.signal });
+    const versions: number[] = [];
+    const loop = (async () => {
+      for await (const recorded of pulled) {
+        versions.push(recorded.version);
+        if (recorded.version < 3) pulled.ack(recorded);
+      }
+    })();
+    await app!.given(Account, 'a-1', deposits(2));
+    await app!.untilProjected();
+    expect(versions).toEqual([1, 2]);
+    await app!.given(Account, 'a-1', deposits(1));
+    await expect(app!.untilProjected({ timeoutMs: 300 })).rejects.toThrow(/after 300 ms.*\npulled: 1 event behind$/i);
+    controller.abort();
+    await loop;
+    await app!.untilProjected();
+  });
+
   it('needs no projection', async () => {
     await start();
     await app!.given(Account, 'a-1', deposits(1));
