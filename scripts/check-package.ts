@@ -67,6 +67,8 @@ const JEST: Runner = {
 const SHOWN_DIFFERENCES = [
   '- kit.MoneyDeposited MoneyDeposited { amount: 5 }',
   '+ kit.MoneyDeposited MoneyDeposited { amount: 6 }',
+  "- Put balances { Item: { id: 'a-1', balance: 5 } }",
+  "+ Put balances { Item: { id: 'a-1', balance: 6 } }",
   '- balance: 5',
   '+ balance: 6',
 ];

@@ -17,7 +17,7 @@ describe('the README', () => {
 
   it('shows tests that stand in the example app', () => {
     const shown = [...readme.matchAll(/```ts (example-app\/\S+)\n(.*?)```/gs)];
-    expect(shown).toHaveLength(4);
+    expect(shown).toHaveLength(6);
     for (const [, file, sample] of shown) expect(readFileSync(file!, 'utf8')).toContain(sample);
   });
 

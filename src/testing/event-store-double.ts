@@ -33,6 +33,7 @@ type Fault = (commit: PreparedCommit, store: () => Promise<CommitResult>) => Pro
 export class EventStoreDouble extends InMemoryEventStore {
   private readonly recorded: RecordedCommit[] = [];
   private readonly faults: Fault[] = [];
+  private stored = 0;
 
   constructor(
     private readonly events: EventRegistry,
@@ -46,11 +47,17 @@ export class EventStoreDouble extends InMemoryEventStore {
     return this.recorded;
   }
 
+  /** How many events there are, with what `seed` stored. */
+  get eventCount(): number {
+    return this.stored;
+  }
+
   /** Puts events at the end of a stream, as history that the test starts from. */
   async seed(stream: StreamId, events: readonly object[]): Promise<void> {
     for (let start = 0; start < events.length; start += COMMIT_LIMITS.events) {
       const some = events.slice(start, start + COMMIT_LIMITS.events);
       await super.commit({ appends: [{ stream, events: some, expectedVersion: ANY_VERSION }] });
+      this.stored += some.length;
     }
   }
 
@@ -110,6 +117,7 @@ export class EventStoreDouble extends InMemoryEventStore {
 
   private async storeAndRecord(commit: Commit, options: OperationOptions): Promise<CommitResult> {
     const result = await super.commit(commit, options);
+    for (const { events: stored } of commit.appends) this.stored += stored.length;
     const events: RecordedEvent[] = [];
     // At once, so that commits side by side stand in the order in which they were stored.
     if (result.appended.length > 0) this.recorded.push({ commitId: result.commitId, events });

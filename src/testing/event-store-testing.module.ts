@@ -1,8 +1,10 @@
 import type { DynamicModule } from '@nestjs/common';
 import { EventRegistry } from '../event/event-registry.js';
+import { Bookkeeping } from '../store/bookkeeping.js';
 import { EventStore } from '../store/event-store.js';
 import type { EventStoreModuleOptions } from '../nest/event-store-options.js';
 import { EventStoreModule } from '../nest/event-store.module.js';
+import { BookkeepingDouble } from './bookkeeping-double.js';
 import { EventStoreDouble } from './event-store-double.js';
 
 /** Those options of EventStoreModule that do not speak of a database. */
@@ -13,7 +15,8 @@ export type EventStoreTestingOptions = Pick<
 
 /**
  * `EventStoreTestingModule.forRoot()` in the place of `EventStoreModule.forRoot(…)`, for a test that builds its own
- * application, as with `Test.createTestingModule`: the same module, with an `EventStoreDouble` to inject as its store.
+ * application, as with `Test.createTestingModule`: the same module, with an `EventStoreDouble` to inject as its store, and a
+ * `BookkeepingDouble` that shows what projections wrote.
  */
 export class EventStoreTestingModule {
   static forRoot(options: EventStoreTestingOptions = {}): DynamicModule {
@@ -30,8 +33,10 @@ export class EventStoreTestingModule {
           useFactory: (registry: EventRegistry) => new EventStoreDouble(registry, { requireTenant }),
         },
         { provide: EventStore, useExisting: EventStoreDouble },
+        BookkeepingDouble,
+        { provide: Bookkeeping, useExisting: BookkeepingDouble },
       ],
-      exports: [...(real.exports ?? []), EventStoreDouble],
+      exports: [...(real.exports ?? []), EventStoreDouble, BookkeepingDouble],
     };
   }
 }

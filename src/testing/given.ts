@@ -11,7 +11,8 @@ import type { ValueType } from '../event/value-type.js';
 import { assertEventSizes } from '../store/commit-limits.js';
 import { prepareCommit } from '../store/prepare-commit.js';
 import { ConcurrencyError } from '../store/store-errors.js';
-import { isThenable, Outcome, type Decision } from './outcome.js';
+import { Outcome, type Decision } from './outcome.js';
+import { isThenable } from './thenable.js';
 
 export interface GivenOptions {
   /** As in the options of EventStoreModule. */

@@ -1,12 +1,17 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { AggregateRoot } from '../aggregate/aggregate-root.js';
-import { classOf } from '../event/event-type.js';
-import { eventDifference, eventLine, valueText } from './event-difference.js';
+import { assertLater } from './assert-later.js';
+import {
+  errorMatcher,
+  errorText,
+  expectationText,
+  unexpectedError,
+  type ErrorExpectation,
+} from './error-expectation.js';
+import { eventDifference, eventLine } from './event-difference.js';
+import { valueText } from './list-difference.js';
 import { ScenarioFailedError } from './scenario-failed-error.js';
-
-export function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as PromiseLike<unknown> | null | undefined)?.then === 'function';
-}
+import { assertState, type StateExpectation } from './state-expectation.js';
 
 /** What a `when` led to. */
 export interface Decision<T> {
@@ -17,16 +22,6 @@ export interface Decision<T> {
   /** The aggregate as the next command would load it. */
   readonly next: () => T;
 }
-
-// oxlint-disable-next-line typescript/no-explicit-any -- the parameters of a class are its own affair
-type ErrorClass = abstract new (...args: any[]) => object;
-
-/** An error class, a part of the message, a pattern of the message, or a function that returns true for the error. */
-// oxlint-disable-next-line typescript/no-explicit-any -- each predicate names its own error class
-export type ErrorExpectation = ErrorClass | string | RegExp | ((error: any) => boolean);
-
-/** Some of the fields, or a function that looks at the aggregate: it fails by throwing, or by returning false. */
-export type StateExpectation<T> = { readonly [K in keyof T]?: T[K] } | ((aggregate: T) => unknown);
 
 /**
  * What is to be true after a `when`. Assertions throw ScenarioFailedError at once. After an asynchronous `when` they
@@ -93,9 +88,8 @@ export class Outcome<T extends AggregateRoot> implements PromiseLike<void> {
   /** The aggregate as the next command would load it, so that only what its appliers change is there. */
   thenState(expected: StateExpectation<T>): this {
     return this.assert(({ thrown, next }) => {
-      if (thrown && !this.errorExpected) throw unexpected(thrown.error, 'Expected a state');
-      const aggregate = next();
-      return typeof expected === 'function' ? assertBy(expected, aggregate) : assertFields(expected, aggregate);
+      if (thrown && !this.errorExpected) throw unexpectedError(thrown.error, 'Expected a state');
+      return assertState(expected, next(), { method: 'thenState', seen: 'as the next command would load it' });
     });
   }
 
@@ -103,7 +97,7 @@ export class Outcome<T extends AggregateRoot> implements PromiseLike<void> {
     const count = `${expected.length || 'no'} event${expected.length === 1 ? '' : 's'}`;
     if (thrown && !this.errorExpected) {
       const lines = expected.map((event) => `\n- ${eventLine(event)}`).join('');
-      throw unexpected(thrown.error, `Expected ${count}`, lines);
+      throw unexpectedError(thrown.error, `Expected ${count}`, lines);
     }
     if (isDeepStrictEqual(events, expected)) return;
     throw new ScenarioFailedError(
@@ -116,15 +110,7 @@ export class Outcome<T extends AggregateRoot> implements PromiseLike<void> {
     this.asserted = true;
     const { decision } = this;
     if (decision instanceof Promise) {
-      const call = new Error();
-      this.decision = decision.then(async (settled) => {
-        try {
-          await assertion(settled);
-        } catch (error) {
-          throw calledFrom(call, error);
-        }
-        return settled;
-      });
+      this.decision = assertLater(decision, assertion);
     } else {
       const checking = assertion(decision);
       if (checking instanceof Promise) this.decision = checking.then(() => decision);
@@ -137,83 +123,4 @@ export class Outcome<T extends AggregateRoot> implements PromiseLike<void> {
     // Nobody has asserted anything, so nobody has heard of the error.
     if (thrown && !this.asserted) throw thrown.error;
   }
-}
-
-/** The test is not on the stack any more when an assertion had to wait; where it made it was kept. */
-function calledFrom({ stack = '' }: Error, error: unknown): unknown {
-  if (error instanceof ScenarioFailedError) {
-    const frames = stack.slice(stack.indexOf('\n'));
-    Object.defineProperty(error, 'stack', { value: `${String(error)}${frames}`, writable: true, configurable: true });
-  }
-  return error;
-}
-
-function assertBy<T>(check: (aggregate: T) => unknown, aggregate: T): Promise<void> | void {
-  const verdict = check(aggregate);
-  if (isThenable(verdict)) return Promise.resolve(verdict).then(assertNotFalse);
-  assertNotFalse(verdict);
-}
-
-function assertNotFalse(verdict: unknown): void {
-  if (verdict === false) throw new ScenarioFailedError('The function given to thenState returned false.');
-}
-
-function assertFields<T extends object>(expected: { readonly [K in keyof T]?: T[K] }, aggregate: T): void {
-  const lines = (Object.keys(expected) as (keyof T & string)[])
-    .filter((field) => !isDeepStrictEqual(aggregate[field], expected[field]))
-    .map((field) => `\n- ${field}: ${valueText(expected[field])}\n+ ${field}: ${valueText(aggregate[field])}`);
-  if (lines.length === 0) return;
-  throw new ScenarioFailedError(
-    `Expected another state of ${classOf(aggregate).name} (- expected, + as the next command would load it):${lines.join('')}`,
-  );
-}
-
-function errorMatcher(expected: ErrorExpectation): (error: unknown) => boolean {
-  if (typeof expected === 'string') return (error) => messageOf(error).includes(expected);
-  if (expected instanceof RegExp) return (error) => messageOf(error).search(expected) >= 0;
-  if (typeof expected !== 'function') {
-    throw new TypeError('thenThrows takes an error class, a text, a RegExp or a function that returns true or false.');
-  }
-  if (isClass(expected)) return (error) => error instanceof expected;
-  return (error) => {
-    const verdict = (expected as (error: unknown) => unknown)(error);
-    // A promise would be true, whatever comes of it.
-    if (typeof verdict === 'boolean') return verdict;
-    throw new TypeError(
-      `The function given to thenThrows must return true or false, and returned ${valueText(verdict)}.`,
-    );
-  };
-}
-
-function isClass(candidate: Exclude<ErrorExpectation, string | RegExp>): candidate is ErrorClass {
-  const prototype = candidate.prototype as object | undefined;
-  return prototype !== undefined && (candidate === Error || prototype instanceof Error || isDeclaredAsClass(candidate));
-}
-
-function isDeclaredAsClass(candidate: object): boolean {
-  return /^class\b|\{ \[native code\] \}$/.test(Function.prototype.toString.call(candidate));
-}
-
-function messageOf(error: unknown): string {
-  return hasMessage(error) ? String(error.message) : String(error);
-}
-
-/** Not `instanceof Error`, as errors of Node itself are of another realm under Jest. */
-function hasMessage(error: unknown): error is { readonly message: unknown } {
-  return typeof error === 'object' && error !== null && 'message' in error;
-}
-
-function unexpected(error: unknown, wanted: string, lines = ''): ScenarioFailedError {
-  return new ScenarioFailedError(`${wanted}, and ${errorText(error)} was thrown.${lines}`, { cause: error });
-}
-
-function errorText(error: unknown): string {
-  if (!hasMessage(error)) return valueText(error);
-  return `${classOf(error).name}: ${messageOf(error).replace(/\.$/, '')}`;
-}
-
-function expectationText(expected: ErrorExpectation): string {
-  if (typeof expected === 'string') return `an error with "${expected}" in its message`;
-  if (expected instanceof RegExp) return `an error with a message like ${expected}`;
-  return isClass(expected) ? expected.name : 'an error that the function takes';
 }

@@ -15,13 +15,17 @@ import type { Class } from '../event/class-type.js';
 import type { RecordedEvent } from '../event/recorded-event.js';
 import { EventStoreModule } from '../nest/event-store.module.js';
 import { getAggregateRepositoryToken } from '../nest/inject-aggregate-repository.js';
+import type { TableWrite } from '../store/table-write.js';
+import { projectionDefinitionOf } from '../subscription/projection.js';
+import { BookkeepingDouble } from './bookkeeping-double.js';
 import { EventStoreDouble } from './event-store-double.js';
 import { EventStoreTestingModule, type EventStoreTestingOptions } from './event-store-testing.module.js';
+import { untilProjected, type UntilProjectedOptions } from './until-projected.js';
 
 export interface TestingApplicationParts {
   /** What `EventStoreModule.forFeature` takes. */
   readonly aggregates?: readonly Class[];
-  /** Command handlers, event handlers, sagas, and whatever they inject. */
+  /** Command handlers, event handlers, sagas, projections, and whatever they inject. */
   readonly providers?: NonNullable<ModuleMetadata['providers']>;
   readonly imports?: NonNullable<ModuleMetadata['imports']>;
   readonly options?: EventStoreTestingOptions;
@@ -82,6 +86,23 @@ export class TestingApplication {
   /** The same with their streams, versions and metadata. */
   recordedEvents(): RecordedEvent[] {
     return this.store.commits.flatMap(({ events }) => events);
+  }
+
+  /**
+   * Waits until every projection has handled all that is stored.
+   *
+   * @throws ScenarioFailedError naming the projection that has parked an event, or is still behind after the timeout
+   */
+  async untilProjected(options?: UntilProjectedOptions): Promise<void> {
+    await untilProjected(this.context, options);
+  }
+
+  /** What a projection has stored by `context.transaction`, in the order in which it was stored. */
+  writesOf(projectionClass: Class): TableWrite[] {
+    const name = projectionDefinitionOf(projectionClass)?.name;
+    if (name === undefined) throw new TypeError(`${projectionClass.name} is no projection.`);
+    const { projected } = this.get(BookkeepingDouble);
+    return projected.filter(({ projection }) => projection === name).flatMap(({ writes }) => writes);
   }
 
   repository<T extends AggregateRoot>(aggregateClass: Class<T>): AggregateRepository<T> {

@@ -10,8 +10,16 @@ import {
   EventType,
   InjectAggregateRepository,
   On,
+  Projection,
+  type ProjectionContext,
 } from 'nestjs-dynamodb-event-store';
-import { createEventStoreTestingModule, given, type TestingApplication } from 'nestjs-dynamodb-event-store/testing';
+import {
+  createEventStoreTestingModule,
+  given,
+  givenProjection,
+  recorded,
+  type TestingApplication,
+} from 'nestjs-dynamodb-event-store/testing';
 
 /**
  * A team's own tests. scripts/check-package.ts runs them with node:test, Vitest and Jest, once as they are, and once with
@@ -69,10 +77,24 @@ class DepositHandler implements ICommandHandler<Deposit> {
   }
 }
 
+@Projection('kit-balances', { attempts: 1 })
+class Balances {
+  readonly balances = new Map<string, number>();
+
+  @On(MoneyDeposited) deposited({ amount }: MoneyDeposited, { recorded: { stream }, transaction }: ProjectionContext) {
+    const id = stream.aggregateId;
+    if (amount > 1000) throw new RangeError('A deposit must not be that large.');
+    this.balances.set(id, (this.balances.get(id) ?? 0) + amount);
+    transaction.put({ TableName: 'balances', Item: { id, balance: this.balances.get(id) } });
+  }
+}
+
+const put = (id: string, balance: number) => ({ Put: { TableName: 'balances', Item: { id, balance } } });
+
 const history = [new AccountOpened('Ada')];
 
 async function withApplication(run: (app: TestingApplication) => Promise<void>): Promise<void> {
-  const app = await createEventStoreTestingModule({ aggregates: [Account], providers: [DepositHandler] });
+  const app = await createEventStoreTestingModule({ aggregates: [Account], providers: [DepositHandler, Balances] });
   try {
     await app.given(Account, 'a-1', history);
     await run(app);
@@ -121,6 +143,28 @@ export function testKit(test: (name: string, run: () => void | Promise<void>) =>
       assert.equal(await app.store.outcomeOf(error), 'stored');
     }));
 
+  test('projects, and once', async () => {
+    await givenProjection(Balances, [recorded(Account, 'a-1', history)])
+      .when([recorded(Account, 'a-1', [new MoneyDeposited(5)]), recorded(Account, 'a-2', [new MoneyDeposited(6)])])
+      .thenWrites([put('a-1', 5), put('a-2', 6)])
+      .redelivered()
+      .thenNothing()
+      .thenProjection(({ balances }) => balances.get('a-1') === 10);
+    await givenProjection(new Balances())
+      .when([recorded(Account, 'a-1', [new MoneyDeposited(5000)])])
+      .thenThrows(RangeError)
+      .thenNothing();
+  });
+
+  test('waits for projections, and tells of parked events', () =>
+    withApplication(async (app) => {
+      await app.commands.execute(new Deposit('a-1', 5));
+      await app.untilProjected();
+      assert.deepEqual(app.writesOf(Balances), [put('a-1', 5)]);
+      await app.commands.execute(new Deposit('a-1', 5000));
+      await assert.rejects(app.untilProjected(), /kit-balances: version 3 of kit-account "a-1" .* is parked/);
+    }));
+
   if (process.env.KIT_FAILS) {
     test('fails', () => {
       given(Account, 'a-1', history)
@@ -131,6 +175,11 @@ export function testKit(test: (name: string, run: () => void | Promise<void>) =>
       await given(Account, 'a-1', history)
         .when(async (account) => account.deposit(6))
         .thenState({ balance: 5 });
+    });
+    test('fails for a projection', async () => {
+      await givenProjection(Balances)
+        .when([recorded(Account, 'a-1', [new MoneyDeposited(6)])])
+        .thenWrites([put('a-1', 5)]);
     });
   }
 }
