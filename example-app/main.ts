@@ -6,7 +6,7 @@ import { configureHttp } from './http.js';
 const database = await openDatabase('example');
 console.log(database.description);
 
-const app = await NestFactory.create(AppModule.on(database.options));
+const app = await NestFactory.create(AppModule.on(database.options, database.accountViews));
 configureHttp(app);
 await app.listen(Number(process.env.PORT || 3000), '127.0.0.1');
 

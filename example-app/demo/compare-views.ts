@@ -1,0 +1,71 @@
+import type { INestApplicationContext } from '@nestjs/common';
+import { CommandBus } from '@nestjs/cqrs';
+import { Subscriptions } from 'nestjs-dynamodb-event-store';
+import { AccountViews } from '../bank/account-views.js';
+import type { LogCounts } from '../permit-office/count-log.js';
+import { compareAccountViews } from './compare-account-views.js';
+import { bookFees, feesOf } from './fees.js';
+import { Progress } from './progress.js';
+import { number, quantity } from './quantity.js';
+import { untilCaughtUp } from './until-caught-up.js';
+
+export interface CompareViewsOptions {
+  /** Whether the application keeps views of accounts. */
+  readonly accounts: boolean;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Compares the views, which projections keep, with what is counted from the log, and prints what it finds. So that
+ * there are accounts, it books the fee of each case to whoever is responsible for it.
+ *
+ * @returns whether all are equal
+ */
+export async function compareViews(
+  app: INestApplicationContext,
+  counts: LogCounts,
+  { accounts, signal }: CompareViewsOptions,
+): Promise<boolean> {
+  if (!accounts) return true;
+  const fees = feesOf(counts);
+  await bookWithTime(app.get(CommandBus, { strict: false }), fees, signal);
+  await catchUp(app.get(Subscriptions, { strict: false }), ['account-balances'], signal);
+  const lines = [...fees.values()].flat().length;
+  return report(
+    `${quantity(fees.size, 'balance')}, ${quantity(lines, 'statement line')}`,
+    await compareAccountViews(app.get(AccountViews, { strict: false }), fees),
+  );
+}
+
+async function bookWithTime(commands: CommandBus, fees: ReturnType<typeof feesOf>, signal: AbortSignal): Promise<void> {
+  const deposits = [...fees.values()].flat().length;
+  console.log(`Booking the fee of each case: ${quantity(fees.size, 'account')}, ${quantity(deposits, 'deposit')}.`);
+  const started = performance.now();
+  await bookFees(fees, { commands, signal });
+  console.log(`${number(fees.size + deposits)} commands in ${secondsSince(started)} s.`);
+}
+
+async function catchUp(subscriptions: Subscriptions, names: readonly string[], signal: AbortSignal): Promise<void> {
+  const started = performance.now();
+  let lag = 0;
+  const progress = new Progress(() => `${quantity(lag, 'event')} to go until the views have caught up`);
+  try {
+    await untilCaughtUp(subscriptions, names, { signal, onLag: (events) => (lag = events) });
+  } finally {
+    progress.end();
+  }
+  console.log(`The views had caught up after ${secondsSince(started)} s: ${names.join(', ')}.`);
+}
+
+function report(what: string, differences: readonly string[]): boolean {
+  if (differences.length === 0) console.log(`${what}: equal to what is counted from the file.`);
+  else {
+    console.error(`${what}: not what is counted from the file:`);
+    for (const difference of differences) console.error(`  ${difference}`);
+  }
+  return differences.length === 0;
+}
+
+function secondsSince(started: number): string {
+  return ((performance.now() - started) / 1000).toFixed(1);
+}
