@@ -307,6 +307,7 @@ describe('the API description', () => {
       '/accounts/{id}/statement',
       '/permit-cases',
       '/users/{id}/actions',
+      '/permit-statistics',
     ]);
   });
 });

@@ -3,7 +3,9 @@ import { CommandBus } from '@nestjs/cqrs';
 import { Subscriptions } from 'nestjs-dynamodb-event-store';
 import { AccountViews } from '../bank/account-views.js';
 import type { LogCounts } from '../permit-office/count-log.js';
+import { PermitStatistics } from '../permit-office/permit-statistics.js';
 import { compareAccountViews } from './compare-account-views.js';
+import { comparePermitStatistics } from './compare-permit-statistics.js';
 import { bookFees, feesOf } from './fees.js';
 import { Progress } from './progress.js';
 import { number, quantity } from './quantity.js';
@@ -26,15 +28,23 @@ export async function compareViews(
   counts: LogCounts,
   { accounts, signal }: CompareViewsOptions,
 ): Promise<boolean> {
-  if (!accounts) return true;
   const fees = feesOf(counts);
-  await bookWithTime(app.get(CommandBus, { strict: false }), fees, signal);
-  await catchUp(app.get(Subscriptions, { strict: false }), ['account-balances'], signal);
+  if (accounts) await bookWithTime(app.get(CommandBus, { strict: false }), fees, signal);
+  const names = ['permit-statistics', ...(accounts ? ['account-balances'] : [])];
+  await catchUp(app.get(Subscriptions, { strict: false }), names, signal);
+
+  const statistics = await app.get(PermitStatistics, { strict: false }).all();
+  const statisticsEqual = report(
+    `Permit statistics of ${quantity(counts.steps.size, 'step')} and ${quantity(counts.users.size, 'user')}`,
+    comparePermitStatistics(statistics, counts),
+  );
+  if (!accounts) return statisticsEqual;
   const lines = [...fees.values()].flat().length;
-  return report(
-    `${quantity(fees.size, 'balance')}, ${quantity(lines, 'statement line')}`,
+  const accountsEqual = report(
+    `${quantity(fees.size, 'account balance')} and ${quantity(lines, 'statement line')}`,
     await compareAccountViews(app.get(AccountViews, { strict: false }), fees),
   );
+  return statisticsEqual && accountsEqual;
 }
 
 async function bookWithTime(commands: CommandBus, fees: ReturnType<typeof feesOf>, signal: AbortSignal): Promise<void> {
