@@ -103,17 +103,27 @@ describe('the views of accounts', () => {
     expect(await get('/accounts?limit=0')).toMatchObject({ status: 400 });
   });
 
-  it('count nothing twice when all events come again', async () => {
+  it('count nothing twice when events come again', async () => {
     const id = await execute<string>(new OpenAccount('Dan'));
-    for (const cents of [1, 20, 300]) await execute(new DepositMoney(id, cents));
+    await execute(new DepositMoney(id, 1));
+    // Later than the opening, with which a replay from the beginning would set the account back.
+    const { time } = (await get<{ time: string }[]>(`/accounts/${id}/history`)).body[1]!;
+    for (const cents of [20, 300]) await execute(new DepositMoney(id, cents));
     await caughtUp();
-    const before = await accounts();
-    await subscriptions.reset('account-balances', new Date(0));
+    await subscriptions.reset('account-balances', new Date(time));
     await execute(new DepositMoney(id, 4000));
     await caughtUp();
 
     expect((await accounts()).get(id)).toMatchObject({ cents: 4321, version: 5 });
     expect((await get<Shown[]>(`/accounts/${id}/statement`)).body.map(({ version }) => version)).toEqual([2, 3, 4, 5]);
-    for (const [other, shown] of before) if (other !== id) expect((await accounts()).get(other)).toEqual(shown);
+  });
+
+  it('are the same when all events come again from the beginning', async () => {
+    await caughtUp();
+    const before = await accounts();
+    await subscriptions.reset('account-balances', new Date(0));
+    await caughtUp();
+    expect(before.size).toBeGreaterThan(0);
+    expect(await accounts()).toEqual(before);
   });
 });

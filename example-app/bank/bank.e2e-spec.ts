@@ -305,6 +305,7 @@ describe('the API description', () => {
       '/accounts/{id}/balance',
       '/accounts/{id}/history',
       '/accounts/{id}/statement',
+      '/permit-cases/{id}/steps',
       '/permit-cases',
       '/users/{id}/actions',
       '/permit-statistics',
