@@ -10,6 +10,7 @@ import {
 import type { AccountViewDatabase } from './bank/account-view-tables.js';
 import { AccountViewsModule } from './bank/account-views.module.js';
 import { BankModule } from './bank/bank.module.js';
+import { PageController } from './page/page.controller.js';
 import { PermitOfficeModule } from './permit-office/permit-office.module.js';
 import { UsersModule } from './users/users.module.js';
 
@@ -36,6 +37,7 @@ export class AppModule {
         PermitOfficeModule,
         UsersModule,
       ],
+      controllers: [PageController],
       // Puts user, correlation id and idempotency key of each request into the context of its commands.
       providers: [{ provide: APP_INTERCEPTOR, useClass: CommandContextInterceptor }],
     };
