@@ -72,7 +72,7 @@ describe('the page, in Chromium', () => {
 
 describe('a machine without Chromium', () => {
   it('is told which package it lacks', () => {
-    expect(() => findChromium(undefined, ['/no/such/browser'])).toThrow(ChromiumMissingError);
+    expect(() => findChromium('', ['/no/such/browser'])).toThrow(ChromiumMissingError);
     expect(() => findChromium('/no/such/browser')).toThrow('apt-get install chromium');
   });
 });
