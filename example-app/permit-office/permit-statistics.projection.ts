@@ -17,8 +17,8 @@ export class PermitStatisticsProjection implements OnModuleInit {
   ) {}
 
   /**
-   * This database is in memory and begins empty, so each start counts all events anew. A view that outlives the process
-   * goes on where it was, and needs nothing here.
+   * This database is in memory and begins empty, so each start counts all events anew, before the event store begins to
+   * read them. A database on a server outlives the process and serves several: it goes on where it was, without this.
    */
   async onModuleInit(): Promise<void> {
     await this.subscriptions.reset('permit-statistics', new Date(0));

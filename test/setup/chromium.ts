@@ -135,10 +135,4 @@ export class ChromiumPage {
   async texts(selector: string): Promise<readonly string[]> {
     return this.value(`[...document.querySelectorAll(${JSON.stringify(selector)})].map((each) => each.innerText)`);
   }
-
-  /** A picture of the page, as PNG. */
-  async picture(): Promise<Buffer> {
-    const { data } = await this.chromium.send<{ data: string }>('Page.captureScreenshot', {}, this.sessionId);
-    return Buffer.from(data, 'base64');
-  }
 }
