@@ -7,7 +7,10 @@ import {
   type CommandContextSources,
   type EventStoreModuleOptions,
 } from 'nestjs-dynamodb-event-store';
+import type { AccountViewDatabase } from './bank/account-view-tables.js';
+import { AccountViewsModule } from './bank/account-views.module.js';
 import { BankModule } from './bank/bank.module.js';
+import { PageController } from './page/page.controller.js';
 import { PermitOfficeModule } from './permit-office/permit-office.module.js';
 import { UsersModule } from './users/users.module.js';
 
@@ -23,16 +26,18 @@ const commandContext: CommandContextSources = {
 /** The whole application: one event store, and the features that use it. */
 @Module({})
 export class AppModule {
-  static on(eventStore: EventStoreModuleOptions): DynamicModule {
+  static on(eventStore: EventStoreModuleOptions, accountViews?: AccountViewDatabase): DynamicModule {
     return {
       module: AppModule,
       imports: [
         CqrsModule.forRoot(),
         EventStoreModule.forRoot({ ...eventStore, commandContext }),
         BankModule,
+        ...(accountViews ? [AccountViewsModule.on(accountViews)] : []),
         PermitOfficeModule,
         UsersModule,
       ],
+      controllers: [PageController],
       // Puts user, correlation id and idempotency key of each request into the context of its commands.
       providers: [{ provide: APP_INTERCEPTOR, useClass: CommandContextInterceptor }],
     };

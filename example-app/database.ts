@@ -1,14 +1,17 @@
-import type { DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
+import { DynamoDBClient, type DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
 import type { EventStoreModuleOptions } from 'nestjs-dynamodb-event-store';
 import { dynamoDbEndpoint, JavaMissingError } from '../scripts/dynamodb-local.js';
+import type { AccountViewDatabase } from './bank/account-view-tables.js';
 
-/** Where the application keeps its events. */
+/** Where the application keeps its events and its views of accounts. */
 export interface Database {
   /** For `EventStoreModule.forRoot`. */
   readonly options: EventStoreModuleOptions;
+  /** Where balances and statements are kept; none without DynamoDB. */
+  readonly accountViews: AccountViewDatabase | undefined;
   /** One sentence for the person who started the application. */
   readonly description: string;
-  /** Ends DynamoDB Local, if it was started for this application. */
+  /** Closes the connection, and ends DynamoDB Local if it was started for this application. */
   stop(): Promise<void>;
 }
 
@@ -20,16 +23,26 @@ export async function openDatabase(tablePrefix: string): Promise<Database> {
   try {
     const { endpoint, stop } = await dynamoDbEndpoint();
     const tables = { events: `${tablePrefix}-events`, bookkeeping: `${tablePrefix}-bookkeeping` };
+    const views = { balances: `${tablePrefix}-account-balances`, statements: `${tablePrefix}-account-statements` };
+    // The event store and the views share one client.
+    const client = new DynamoDBClient(clientConfig(endpoint));
     return {
-      options: { tables, clientConfig: clientConfig(endpoint), provision: true },
+      options: { tables, client, provision: true },
+      accountViews: { client, tables: views },
       description: `Events are kept in DynamoDB at ${endpoint}, tables ${tables.events} and ${tables.bookkeeping}.`,
-      stop,
+      stop: async () => {
+        client.destroy();
+        await stop();
+      },
     };
   } catch (error) {
     if (!(error instanceof JavaMissingError)) throw error;
     return {
       options: { storage: 'memory' },
-      description: `${error.message}\nUntil then, events are kept in memory (storage: 'memory') and are gone when this process ends.`,
+      accountViews: undefined,
+      description:
+        `${error.message}\nUntil then, events are kept in memory (storage: 'memory') and are gone when this process ends.` +
+        ' Balances and statements, which are kept in tables of DynamoDB, are missing.',
       stop: async () => {},
     };
   }

@@ -1,17 +1,16 @@
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { EventStoreError } from 'nestjs-dynamodb-event-store';
 import { EXIT, runDemo } from './demo/run-demo.js';
+import { PACKAGE_ROOT } from './package-root.js';
 import { ImportFailedError } from './permit-office/import-log.js';
 import { LogFileError } from './permit-office/read-log.js';
 
-const PACKAGE_ROOT = dirname(createRequire(import.meta.url).resolve('nestjs-dynamodb-event-store/package.json'));
 const SMALL_LOG = join(PACKAGE_ROOT, 'example-app', 'permit-office', 'small-log.csv');
 
 const USAGE = `npm run demo [-- FILE]
 
-Imports an event log of a permit office, a CSV file, with one command for each row, and compares what is stored with
-the file. Without FILE it takes the small log that comes with it.
+Imports an event log of a permit office, a CSV file, with one command for each row, and compares what is stored, and
+what the views show, with the file. Without FILE it takes the small log that comes with it.
 
 Exit code: ${EXIT.allEqual} all rows are stored and equal the file's; ${EXIT.rowsSkipped} likewise, but for rows that were skipped, each named with its
 line; ${EXIT.failed} something differs, or the demo could not go on; ${EXIT.interrupted} Ctrl+C.`;

@@ -27,7 +27,10 @@ let url: string;
 
 beforeAll(async () => {
   database = await openDatabase(`bank-${randomUUID()}`);
-  app = await NestFactory.create(AppModule.on(database.options), { logger: false, abortOnError: false });
+  app = await NestFactory.create(AppModule.on(database.options, database.accountViews), {
+    logger: false,
+    abortOnError: false,
+  });
   configureHttp(app);
   await app.listen(0, '127.0.0.1');
   url = await app.getUrl();
@@ -301,8 +304,11 @@ describe('the API description', () => {
       '/accounts/{id}',
       '/accounts/{id}/balance',
       '/accounts/{id}/history',
+      '/accounts/{id}/statement',
+      '/permit-cases/{id}/steps',
       '/permit-cases',
       '/users/{id}/actions',
+      '/permit-statistics',
     ]);
   });
 });

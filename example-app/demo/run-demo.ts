@@ -6,10 +6,13 @@ import { getAggregateRepositoryToken, type AggregateRepository } from 'nestjs-dy
 import { AppModule } from '../app.module.js';
 import { openDatabase } from '../database.js';
 import { compareLog } from '../permit-office/compare-log.js';
+import { countLog } from '../permit-office/count-log.js';
 import { importLog, type ImportResult } from '../permit-office/import-log.js';
 import { PermitCase } from '../permit-office/permit-case.js';
 import { readLog } from '../permit-office/read-log.js';
+import { compareViews } from './compare-views.js';
 import { Progress } from './progress.js';
+import { number, quantity } from './quantity.js';
 import { showCase } from './show-case.js';
 
 /** What the exit code of the demo says. */
@@ -22,7 +25,7 @@ export const EXIT = {
 } as const;
 
 /**
- * Imports a log, one command a row, into tables of its own, reads everything back and compares.
+ * Imports a log, one command a row, into tables of its own, reads everything back and compares, views included.
  *
  * @returns the exit code
  * @throws LogFileError, ImportFailedError, or the signal's reason, when everything that was started has ended
@@ -37,7 +40,7 @@ export async function runDemo(file: string, signal: AbortSignal): Promise<number
   try {
     console.log(database.description);
     signal.throwIfAborted();
-    const app = await NestFactory.createApplicationContext(AppModule.on(database.options), {
+    const app = await NestFactory.createApplicationContext(AppModule.on(database.options, database.accountViews), {
       logger: ['warn', 'error', 'fatal'],
       abortOnError: false,
     });
@@ -46,7 +49,18 @@ export async function runDemo(file: string, signal: AbortSignal): Promise<number
         strict: false,
       });
       const { skipped } = await importWithProgress(path, app.get(CommandBus, { strict: false }), signal);
-      return await compareAndShow(path, skipped, cases, signal);
+      const events = await compareEvents(path, skipped, cases, signal);
+      const viewsEqual = await compareViews(app, await countLog(readLog(path), skipped), {
+        accounts: database.accountViews !== undefined,
+        signal,
+      });
+      if (!events.equal || !viewsEqual) return EXIT.failed;
+      if (events.longestCase !== undefined) console.log(`\n${await showCase(cases, events.longestCase)}`);
+      if (skipped.size === 0) return EXIT.allEqual;
+      console.log(
+        `\n${quantity(skipped.size, 'row')} of the file could not be stored, so the exit code is ${EXIT.rowsSkipped}.`,
+      );
+      return EXIT.rowsSkipped;
     } finally {
       await app.close();
     }
@@ -60,7 +74,7 @@ async function importWithProgress(path: string, commands: CommandBus, signal: Ab
   const started = performance.now();
   const seconds = () => (performance.now() - started) / 1000;
   let stored = 0;
-  const progress = new Progress(() => `${count(stored, 'row')} stored in ${seconds().toFixed(0)} s`);
+  const progress = new Progress(() => `${quantity(stored, 'row')} stored in ${seconds().toFixed(0)} s`);
   try {
     const result = await importLog(readLog(path), {
       commands,
@@ -70,7 +84,7 @@ async function importWithProgress(path: string, commands: CommandBus, signal: Ab
     });
     const took = seconds();
     progress.print(
-      `${count(stored, 'command')} in ${took.toFixed(1)} s, ${number(Math.round(stored / took))} commands per second; ${count(result.skipped.size, 'row')} skipped.`,
+      `${quantity(stored, 'command')} in ${took.toFixed(1)} s, ${number(Math.round(stored / took))} commands per second; ${quantity(result.skipped.size, 'row')} skipped.`,
     );
     return result;
   } finally {
@@ -78,32 +92,19 @@ async function importWithProgress(path: string, commands: CommandBus, signal: Ab
   }
 }
 
-async function compareAndShow(
+async function compareEvents(
   path: string,
   skipped: ReadonlySet<number>,
   cases: AggregateRepository<PermitCase>,
   signal: AbortSignal,
-): Promise<number> {
+): Promise<{ readonly equal: boolean; readonly longestCase: string | undefined }> {
   const { longestCase, differences, ...all } = await compareLog(readLog(path), skipped, cases, signal);
-  const size = `${count(all.cases, 'case')}, ${count(all.events, 'event')}`;
-  if (differences.length > 0) {
-    console.error(`${size}: ${count(differences.length, 'case')} not as the file says:`);
-    for (const difference of differences) console.error(`  ${difference}`);
-    return EXIT.failed;
+  const size = `${quantity(all.cases, 'case')}, ${quantity(all.events, 'event')}`;
+  if (differences.length === 0) {
+    console.log(`${size}: counts, order, users and times equal the file's.`);
+    return { equal: true, longestCase };
   }
-  console.log(`${size}: counts, order, users and times equal the file's.`);
-  if (longestCase !== undefined) console.log(`\n${await showCase(cases, longestCase)}`);
-  if (skipped.size === 0) return EXIT.allEqual;
-  console.log(
-    `\n${count(skipped.size, 'row')} of the file could not be stored, so the exit code is ${EXIT.rowsSkipped}.`,
-  );
-  return EXIT.rowsSkipped;
-}
-
-function number(value: number): string {
-  return value.toLocaleString('en');
-}
-
-function count(value: number, what: string): string {
-  return `${number(value)} ${what}${value === 1 ? '' : 's'}`;
+  console.error(`${size}: ${quantity(differences.length, 'case')} not as the file says:`);
+  for (const difference of differences) console.error(`  ${difference}`);
+  return { equal: false, longestCase };
 }

@@ -34,7 +34,7 @@ let cases: AggregateRepository<PermitCase>;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'permit-office-'));
   database = await openDatabase(`permit-office-${randomUUID()}`);
-  app = await NestFactory.createApplicationContext(AppModule.on(database.options), {
+  app = await NestFactory.createApplicationContext(AppModule.on(database.options, database.accountViews), {
     logger: false,
     abortOnError: false,
   });

@@ -1,0 +1,81 @@
+import type { INestApplicationContext } from '@nestjs/common';
+import { CommandBus } from '@nestjs/cqrs';
+import { Subscriptions } from 'nestjs-dynamodb-event-store';
+import { AccountViews } from '../bank/account-views.js';
+import type { LogCounts } from '../permit-office/count-log.js';
+import { PermitStatistics } from '../permit-office/permit-statistics.js';
+import { compareAccountViews } from './compare-account-views.js';
+import { comparePermitStatistics } from './compare-permit-statistics.js';
+import { bookFees, feesOf } from './fees.js';
+import { Progress } from './progress.js';
+import { number, quantity } from './quantity.js';
+import { untilCaughtUp } from './until-caught-up.js';
+
+export interface CompareViewsOptions {
+  /** Whether the application keeps views of accounts. */
+  readonly accounts: boolean;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Compares the views, which projections keep, with what is counted from the log, and prints what it finds. So that
+ * there are accounts, it books the fee of each case to whoever is responsible for it.
+ *
+ * @returns whether all are equal
+ */
+export async function compareViews(
+  app: INestApplicationContext,
+  counts: LogCounts,
+  { accounts, signal }: CompareViewsOptions,
+): Promise<boolean> {
+  const fees = feesOf(counts);
+  if (accounts) await bookWithTime(app.get(CommandBus, { strict: false }), fees, signal);
+  const names = ['permit-statistics', ...(accounts ? ['account-balances'] : [])];
+  await catchUp(app.get(Subscriptions, { strict: false }), names, signal);
+
+  const statistics = await app.get(PermitStatistics, { strict: false }).all();
+  const statisticsEqual = report(
+    `Permit statistics of ${quantity(counts.steps.size, 'step')} and ${quantity(counts.users.size, 'user')}`,
+    comparePermitStatistics(statistics, counts),
+  );
+  if (!accounts) return statisticsEqual;
+  const lines = [...fees.values()].flat().length;
+  const accountsEqual = report(
+    `${quantity(fees.size, 'account balance')} and ${quantity(lines, 'statement line')}`,
+    await compareAccountViews(app.get(AccountViews, { strict: false }), fees),
+  );
+  return statisticsEqual && accountsEqual;
+}
+
+async function bookWithTime(commands: CommandBus, fees: ReturnType<typeof feesOf>, signal: AbortSignal): Promise<void> {
+  const deposits = [...fees.values()].flat().length;
+  console.log(`Booking the fee of each case: ${quantity(fees.size, 'account')}, ${quantity(deposits, 'deposit')}.`);
+  const started = performance.now();
+  await bookFees(fees, { commands, signal });
+  console.log(`${number(fees.size + deposits)} commands in ${secondsSince(started)} s.`);
+}
+
+async function catchUp(subscriptions: Subscriptions, names: readonly string[], signal: AbortSignal): Promise<void> {
+  const started = performance.now();
+  let lag = 0;
+  const progress = new Progress(() => `${quantity(lag, 'event')} to go until the views have caught up`);
+  try {
+    await untilCaughtUp(subscriptions, names, { signal, onLag: (events) => (lag = events) });
+  } finally {
+    progress.end();
+  }
+  console.log(`The views had caught up after ${secondsSince(started)} s: ${names.join(', ')}.`);
+}
+
+function report(what: string, differences: readonly string[]): boolean {
+  if (differences.length === 0) console.log(`${what}: equal to what is counted from the file.`);
+  else {
+    console.error(`${what}: not what is counted from the file:`);
+    for (const difference of differences) console.error(`  ${difference}`);
+  }
+  return differences.length === 0;
+}
+
+function secondsSince(started: number): string {
+  return ((performance.now() - started) / 1000).toFixed(1);
+}

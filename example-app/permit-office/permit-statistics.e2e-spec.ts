@@ -1,0 +1,121 @@
+import { randomUUID } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type { INestApplicationContext } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { CommandBus } from '@nestjs/cqrs';
+import { CommandContext, Subscriptions } from 'nestjs-dynamodb-event-store';
+import { AppModule } from '../app.module.js';
+import { openDatabase, type Database } from '../database.js';
+import { comparePermitStatistics } from '../demo/compare-permit-statistics.js';
+import { untilCaughtUp } from '../demo/until-caught-up.js';
+import { countLog } from './count-log.js';
+import { importLog } from './import-log.js';
+import type { CaseFacts, Step } from './permit-events.js';
+import { PermitStatistics } from './permit-statistics.js';
+import { readLog } from './read-log.js';
+import { RecordStep } from './record-step.js';
+
+const SMALL_LOG = fileURLToPath(new URL('./small-log.csv', import.meta.url));
+
+let database: Database;
+let app: INestApplicationContext;
+
+async function start(): Promise<void> {
+  const subscriptions = { marginMs: 5, pollMs: 10 };
+  app = await NestFactory.createApplicationContext(AppModule.on({ ...database.options, subscriptions }), {
+    logger: false,
+    abortOnError: false,
+  });
+}
+
+beforeEach(async () => {
+  database = await openDatabase(`permit-statistics-${randomUUID()}`);
+  await start();
+});
+
+afterEach(async () => {
+  await app.close();
+  await database.stop();
+});
+
+const subscriptions = () => app.get(Subscriptions, { strict: false });
+const statistics = () => app.get(PermitStatistics, { strict: false });
+const caughtUp = () => untilCaughtUp(subscriptions(), ['permit-statistics']);
+
+async function record(caseId: string, user: string, activity: string): Promise<void> {
+  const facts: CaseFacts = {
+    channel: '',
+    department: '',
+    group: '',
+    responsible: '',
+    startDate: '',
+    endDate: '',
+    plannedEndDate: '',
+    deadline: '',
+  };
+  const step: Step = { activity, taskId: '', transition: '', group: '', doneAt: '2024-05-01 10:00:00+02:00' };
+  const command = new RecordStep(caseId, facts, step);
+  await CommandContext.run({ userId: user }, () => app.get(CommandBus, { strict: false }).execute(command));
+}
+
+const EXPECTED = {
+  cases: 2,
+  steps: [
+    { step: 'Begin', times: 2 },
+    { step: 'End', times: 1 },
+  ],
+  users: [
+    { user: 'Ada', times: 2 },
+    { user: 'Bob', times: 1 },
+  ],
+};
+
+describe('the statistics of the permit office', () => {
+  it('count steps and users, and nothing twice when all events come again', async () => {
+    await record('case-1', 'Ada', 'Begin');
+    await record('case-2', 'Bob', 'Begin');
+    await record('case-1', 'Ada', 'End');
+    await caughtUp();
+    expect(await statistics().all()).toEqual(EXPECTED);
+
+    await subscriptions().reset('permit-statistics', new Date(0));
+    await caughtUp();
+    await record('case-2', 'Ada', 'End');
+    await caughtUp();
+    expect((await statistics().all()).steps).toEqual([
+      { step: 'Begin', times: 2 },
+      { step: 'End', times: 2 },
+    ]);
+  });
+
+  it('are counted anew when the application starts again', async () => {
+    await record('case-1', 'Ada', 'Begin');
+    await record('case-1', 'Ada', 'End');
+    await caughtUp();
+    await app.close();
+    await start();
+    await record('case-2', 'Bob', 'Begin');
+    await caughtUp();
+    expect(await statistics().all()).toEqual(EXPECTED);
+  });
+
+  it('equal what is counted from a log, also while they are being asked', async () => {
+    const importing = importLog(readLog(SMALL_LOG), { commands: app.get(CommandBus, { strict: false }) });
+    let asking = true;
+    void importing.finally(() => (asking = false));
+    while (asking) {
+      const { steps, users } = await statistics().all();
+      const sum = (counts: readonly { times: number }[]) => counts.reduce((total, { times }) => total + times, 0);
+      expect(sum(steps)).toBe(sum(users));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await importing;
+    await caughtUp();
+    const counts = await countLog(readLog(SMALL_LOG), new Set());
+    expect(comparePermitStatistics(await statistics().all(), counts)).toEqual([]);
+    expect(
+      comparePermitStatistics(await statistics().all(), { ...counts, users: new Map([['nobody', 1]]) }),
+    ).toContainEqual('The statistics have no steps by nobody, and the file 1.');
+  });
+});
