@@ -41,6 +41,9 @@ const LEADING_KEYS = 'dynamodb:LeadingKeys';
 /** Keys without a tenant have an empty first part. */
 const NO_TENANT = '#*';
 
+/** Processes, leases, states and parked events of subscriptions; and positions in the streams of every tenant. */
+const SUBSCRIPTION_KEYS = ['#workers', '#subscription#*', '#control#*', '#parked#*', '*#position#*'];
+
 /** What STS takes as the name of a session tag (AWS STS API Reference, "Tag"). */
 const TAG_NAME = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]{1,128}$/u;
 
@@ -70,8 +73,9 @@ const STATEMENTS: Readonly<Record<Role, (resources: Resources, scope: Scope) => 
   ],
   relay: ({ events, bookkeeping }) => [
     allow('FollowFeed', ['Query'], events.indexes(false, { kind: 'all-tenants' })),
+    allow('ReadMissingVersions', ['Query'], [events.arn]),
     allow('FollowStream', ['DescribeStream', 'GetShardIterator', 'GetRecords'], [`${events.arn}/stream/*`]),
-    allow('KeepCheckpoints', ['Query', 'PutItem', 'DeleteItem'], [bookkeeping.arn], keysOf({ kind: 'no-tenant' })),
+    allow('KeepCheckpoints', ['Query', 'PutItem', 'DeleteItem'], [bookkeeping.arn], leadingKeys(...SUBSCRIPTION_KEYS)),
     allow('CheckTables', ['DescribeTable'], [events.arn, bookkeeping.arn]),
   ],
   operator: ({ events, bookkeeping }, scope) => [
@@ -120,9 +124,9 @@ function keysOf(scope: Scope): Condition | undefined {
 }
 
 /** `ForAllValues` is true of a request that has no such keys, as a Scan; `Null` refuses that. */
-function leadingKeys(pattern: string): Condition {
+function leadingKeys(...patterns: readonly string[]): Condition {
   return {
-    'ForAllValues:StringLike': { [LEADING_KEYS]: [pattern] },
+    'ForAllValues:StringLike': { [LEADING_KEYS]: patterns },
     Null: { [LEADING_KEYS]: 'false' },
   };
 }

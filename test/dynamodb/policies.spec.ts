@@ -175,7 +175,7 @@ describe('each policy', () => {
     const actions = document.Statement.flatMap(({ Action }) => Action);
     for (const resource of [...places, ...places.map((place) => `${place}/index/user`)]) {
       for (const action of actions) {
-        const access = { action, resource, leadingKeys: [role === 'relay' ? '#a' : 'acme#a'] };
+        const access = { action, resource, leadingKeys: [role === 'relay' ? '#parked#a' : 'acme#a'] };
         expect([access, isAllowed([document], access, { tenant: 'acme' })]).toEqual([access, false]);
       }
     }
@@ -203,15 +203,27 @@ describe('each policy', () => {
 describe('the policy of a relay', () => {
   const relay = [policy('relay', { kind: 'all-tenants' })];
 
-  it('reads the feed and the stream of the events table, and keeps checkpoints of no tenant', () => {
+  it('reads events, their feed and their stream, and keeps what subscriptions keep', () => {
     expect(isAllowed(relay, query(`${events}/index/feed`, 'account#0'))).toBe(true);
     for (const action of ['DescribeStream', 'GetShardIterator', 'GetRecords']) {
       const resource = `${events}/stream/2026-01-01T00:00:00.000`;
       expect(isAllowed(relay, { action: `dynamodb:${action}`, resource })).toBe(true);
     }
-    expect(isAllowed(relay, put(bookkeeping, '#checkpoint'))).toBe(true);
+    expect(isAllowed(relay, query(events, 'acme#account#a'))).toBe(true);
+    for (const key of [
+      '#workers',
+      '#subscription#p',
+      '#control#p',
+      '#parked#p',
+      '#position#p#h',
+      'acme#position#p#h',
+    ]) {
+      expect(isAllowed(relay, put(bookkeeping, key))).toBe(true);
+    }
     expect(isAllowed(relay, put(bookkeeping, 'acme#command#Deposit#k'))).toBe(false);
-    for (const place of [events, `${events}/index/tenant`, `${events}/index/user`]) {
+    expect(isAllowed(relay, put(bookkeeping, '#command#Deposit#k'))).toBe(false);
+    expect(isAllowed(relay, put(events, 'acme#account#a'))).toBe(false);
+    for (const place of [`${events}/index/tenant`, `${events}/index/user`]) {
       expect(isAllowed(relay, query(place, '#a'))).toBe(false);
     }
   });

@@ -70,7 +70,9 @@ function leadingKeysOf(operation: string, target: Target): readonly string[] | u
     return [target.ExpressionAttributeValues![placeholder!]!.S!];
   }
   if (!KEYED.includes(operation)) throw new Error(`It is not known what ${operation} needs.`);
-  return [(target.Item ?? target.Key)!.pk!.S!];
+  // Tables of an application have keys of their own.
+  const { pk } = (target.Item ?? target.Key)!;
+  return pk && [pk.S!];
 }
 
 /** What IAM sees of an access, by a session with these tags. */
