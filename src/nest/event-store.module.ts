@@ -3,6 +3,7 @@ import {
   Inject,
   Logger,
   Module,
+  Optional,
   type DynamicModule,
   type FactoryProvider,
   type OnApplicationBootstrap,
@@ -40,6 +41,7 @@ import { CommittedEvents } from './committed-events.js';
 import { IdempotentCommands } from './idempotent-commands.js';
 import { settingsFrom, type EventStoreModuleOptions, type EventStoreSettings } from './event-store-options.js';
 import { ProjectionExplorer } from './projection-explorer.js';
+import { EVENTS_ARE_PUSHED } from './pushed-events.module.js';
 import { getAggregateRepositoryToken } from './inject-aggregate-repository.js';
 
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<EventStoreModuleOptions>()
@@ -197,6 +199,7 @@ export class EventStoreModule
     @Inject(EventStore) private readonly store: EventStore,
     @Inject(Subscriptions) private readonly subscriptions: Subscriptions,
     @Inject(ProjectionExplorer) private readonly projections: ProjectionExplorer,
+    @Optional() @Inject(EVENTS_ARE_PUSHED) private readonly eventsArePushed = false,
   ) {
     super();
   }
@@ -234,7 +237,8 @@ export class EventStoreModule
 
   /** Not before all of the application is there, which the projections may use. */
   onApplicationBootstrap(): void {
-    if (this.settings.subscriptions.run ?? true) this.subscriptions.start();
+    const { run = true } = this.settings.subscriptions;
+    if (run && !this.eventsArePushed) this.subscriptions.start();
   }
 
   async onModuleDestroy(): Promise<void> {

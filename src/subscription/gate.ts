@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { streamKey, type StreamId } from '../event/stream-id.js';
 import { timeOf, type EventFeed, type FeedEvent } from '../store/event-feed.js';
 import type { StoredEvent } from '../store/stored-event.js';
+import { firstVersionSince } from './first-version.js';
 
 /** What passes the gate: an event, and the version from which its stream goes on. */
 export interface Admitted {
@@ -51,7 +52,8 @@ export class Gate {
       ? known.version + 1
       : event.version === 1 || complete
         ? event.version
-        : await this.firstUnsettled(event);
+        : // A stream that nothing is known of may have shown a later version first.
+          await firstVersionSince(this.feed, event, timeOf(this.settled) + 1);
     this.remember(key, { version: event.version, position });
     return { key, event, fromVersion };
   }
@@ -90,21 +92,6 @@ export class Gate {
   private remember(key: string, passed: Passed): void {
     this.streams.delete(key);
     this.streams.set(key, passed);
-  }
-
-  /** The first version behind the settled position: a stream that nothing is known of may have shown a later one first. */
-  private async firstUnsettled({ stream, version }: StoredEvent): Promise<number> {
-    const settledTime = timeOf(this.settled);
-    let first = version;
-    // Most often the version before is settled, and one event is all that is read.
-    for (let limit = 1; first > 1; limit *= 10) {
-      const range = { toVersion: first - 1, direction: 'backward' as const, limit };
-      for await (const { version: earlier, eventTime } of this.feed.readStream(stream, range)) {
-        if (eventTime <= settledTime) return first;
-        first = earlier;
-      }
-    }
-    return first;
   }
 }
 

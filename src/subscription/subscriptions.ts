@@ -5,7 +5,7 @@ import type { Bookkeeping } from '../store/bookkeeping.js';
 import { END_OF_TIME, positionAt, timeOf, type EventFeed } from '../store/event-feed.js';
 import type { ReadRange } from '../store/event-store.js';
 import type { EventSubscription, SubscribeOptions } from '../store/event-subscription.js';
-import { recordedVersionFrom } from '../store/stored-event.js';
+import { recordedVersionFrom, type StoredEvent } from '../store/stored-event.js';
 import { isOutage } from './backoff.js';
 import type { EventHandler } from './event-handler.js';
 import type { FeedTiming } from './feed-reader.js';
@@ -238,6 +238,18 @@ export class Subscriptions {
   private async *recordedIn(stream: StreamId, range: ReadRange): AsyncIterable<RecordedEvent> {
     for await (const event of this.feed.readStream(stream, range))
       yield* recordedVersionFrom(event, this.registry).events;
+  }
+
+  /**
+   * Brings events to all subscriptions but those that this process reads for.
+   *
+   * @param endsAt by when to be ready; milliseconds since 1970
+   * @returns those that have to be brought again, as one of the subscriptions has not handled them
+   */
+  async push(events: readonly StoredEvent[], endsAt: number): Promise<ReadonlySet<StoredEvent>> {
+    const pushed = [...this.runs].filter(([name]) => !this.active.has(name));
+    const again = await Promise.all(pushed.map(([, run]) => run.push(events, endsAt)));
+    return new Set(again.flat());
   }
 
   /** Looks at once for what is new: for tests, and after an import. */
