@@ -1,8 +1,6 @@
 import { InMemoryEventStore } from '../src/index.js';
-import { InMemoryBookkeeping } from '../src/store/in-memory-bookkeeping.js';
 import { bookkeepingContract } from './contract/bookkeeping-contract.js';
 import { eventStoreContract, type OpenStore } from './contract/event-store-contract.js';
-import { positionContract } from './contract/position-contract.js';
 import { queryContract } from './contract/query-contract.js';
 
 const open: OpenStore = async (registry, tenants) => ({
@@ -13,7 +11,3 @@ const open: OpenStore = async (registry, tenants) => ({
 eventStoreContract('InMemoryEventStore', open);
 bookkeepingContract('InMemoryEventStore', open);
 queryContract('InMemoryEventStore', open);
-positionContract('InMemoryBookkeeping', async () => ({
-  bookkeeping: new InMemoryBookkeeping(),
-  close: async () => {},
-}));

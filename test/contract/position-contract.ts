@@ -1,23 +1,16 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import type { StreamId } from '../../src/index.js';
 import type { Bookkeeping } from '../../src/store/bookkeeping.js';
 
-export interface OpenBookkeeping {
-  readonly bookkeeping: Bookkeeping;
-  close(): Promise<void>;
-}
-
 /** What every bookkeeping promises of how far projections have come in streams. */
-export function positionContract(name: string, open: () => Promise<OpenBookkeeping>): void {
-  describe(`${name} keeps the contract of positions`, () => {
+export function positionContract(open: () => Promise<Bookkeeping>): void {
+  describe('positions', () => {
     let bookkeeping: Bookkeeping;
-    let close: () => Promise<void>;
 
     beforeAll(async () => {
-      ({ bookkeeping, close } = await open());
+      bookkeeping = await open();
     });
-    afterAll(() => close());
 
     const newStream = (tenantId?: string): StreamId => ({
       ...(tenantId !== undefined && { tenantId }),

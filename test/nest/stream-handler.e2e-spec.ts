@@ -95,10 +95,12 @@ function newProjection(options: ProjectionOptions = {}) {
 /** Adds up in a table, by writes that count once. */
 function newSums() {
   const name = `sums-${randomUUID()}`;
+  const watched = { failing: -1 };
 
   @Projection(name, { attempts: 2 })
   class Sums {
     @On(MoneyDeposited) deposited({ amount }: MoneyDeposited, { recorded, transaction }: ProjectionContext): void {
+      if (amount === watched.failing) throw new Error('The view is broken.');
       transaction.update({
         TableName: views,
         Key: { id: `${name}@${recorded.stream.aggregateId}` },
@@ -111,7 +113,7 @@ function newSums() {
     const { Items } = await admin.send(new ScanCommand({ TableName: views, ConsistentRead: true }));
     return Number(Items!.find((item) => item.id!.S === `${name}@${id}`)?.amount?.N ?? 0);
   };
-  return { Sums, sumOf };
+  return { Sums, name, sumOf, watched };
 }
 
 @Module({})
@@ -248,6 +250,20 @@ describe('a stream handler', () => {
     await Promise.all([one({ Records: records }), other({ Records: records })]);
     await one({ Records: records.toReversed() });
     expect(await sumOf(id)).toBe(1 + 2 + 3 + 4 + 5);
+  });
+
+  it('loses no write of an event that was parked, nor of those behind it', async () => {
+    const { Sums, name, sumOf, watched } = newSums();
+    const { id, records } = await newAccount(4);
+    const handler = container(Sums);
+    watched.failing = 2;
+    await handler({ Records: records });
+    expect(await sumOf(id)).toBe(1);
+    watched.failing = -1;
+    const operator = await subscriptionsOf(Sums);
+    await operator.retry((await operator.parked(name))[0]!);
+    await handler({ Records: records });
+    expect(await sumOf(id)).toBe(1 + 2 + 3);
   });
 
   it('ignores snapshots, deletions, changes, and items of others', async () => {

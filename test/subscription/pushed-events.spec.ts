@@ -17,6 +17,10 @@ const PLAN = {
   poison: 'stop-aggregate',
 } as const;
 
+interface Lease {
+  readonly checkpoint?: { readonly recent: object };
+}
+
 const TIMING = { marginMs: 1, backtrackMs: 20, pollMs: 2, leaseMs: 2000 };
 
 describe('events that are brought to a process', () => {
@@ -72,10 +76,12 @@ describe('events that are brought to a process', () => {
     const stored = await append('a', 5);
     polling.start();
     await until(() => seen.length === 5);
+    // Until all of it is settled, and no version is named any more.
+    const checkpoint = async () => (await bookkeeping.entries<Lease>(['subscription', 'seen']))[0]?.value.checkpoint;
+    await new Promise((resolve) => setTimeout(resolve, 100));
     await polling.stop();
-    // Time goes on until all of it is settled.
-    for (const count of [1, 2]) {
-      await new Promise((resolve) => setTimeout(resolve, 30 * count));
+    expect((await checkpoint())?.recent).toEqual({});
+    for (let count = 0; count < 2; count++) {
       const all = await append('a', 2);
       expect([...(await push(newProcess(), all.slice(-1)))]).toEqual([]);
     }
