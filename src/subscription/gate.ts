@@ -47,7 +47,11 @@ export class Gate {
    */
   async admit(key: string, { position, event }: FeedEvent, complete: boolean): Promise<Admitted | undefined> {
     const known = this.streams.get(key);
-    if (known && event.version <= known.version) return undefined;
+    if (known && event.version <= known.version) {
+      // What was let through before the feed has shown it stands where the feed shows it.
+      if (event.version === known.version && position > known.position) this.remember(key, { ...known, position });
+      return undefined;
+    }
     const fromVersion = known
       ? known.version + 1
       : event.version === 1 || complete

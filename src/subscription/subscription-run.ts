@@ -101,6 +101,14 @@ export class SubscriptionRun {
     }
   }
 
+  /** Takes events that were found before the feed has shown them, those that are this process's to handle. */
+  offer(events: readonly StoredEvent[]): void {
+    for (const event of events) {
+      if (!this.plan.aggregateTypes.includes(event.stream.aggregateType)) continue;
+      this.runs.get(this.feed.partitionOf(event.stream))?.run.offer(event);
+    }
+  }
+
   /** Looks at once for what is new. */
   wake(): void {
     for (const { run } of this.runs.values()) run.wake();
