@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { EventRegistry, EventStoreUnavailableError, InMemoryEventStore, Subscriptions } from '../../src/index.js';
+import { positionAt } from '../../src/store/event-feed.js';
 import {
   EventStream,
   IteratorExpiredError,
@@ -11,6 +12,7 @@ import {
 import { InMemoryBookkeeping } from '../../src/store/in-memory-bookkeeping.js';
 import { InMemoryEventFeed } from '../../src/store/in-memory-event-feed.js';
 import type { StoredEvent } from '../../src/store/stored-event.js';
+import { Gate } from '../../src/subscription/gate.js';
 import { StreamFollower } from '../../src/subscription/stream-follower.js';
 import { MoneyDeposited } from '../setup/bank.js';
 import { until } from '../setup/until.js';
@@ -26,6 +28,7 @@ class FakeStream extends EventStream {
   readonly places: string[] = [];
   readonly failures: Error[] = [];
   reads = 0;
+  readsOfNothing = 0;
 
   add(id: string, parentId?: string): FakeShard {
     const shard = { id, records: [], closed: false, ...(parentId !== undefined && { parentId }) };
@@ -52,7 +55,10 @@ class FakeStream extends EventStream {
     if (failure) throw failure;
     const [id, at] = iterator.split('/') as [string, string];
     const shard = this.all.get(id);
-    if (!shard) throw new EventStoreUnavailableError('There is no such shard.');
+    if (!shard) {
+      this.readsOfNothing++;
+      throw new EventStoreUnavailableError('There is no such shard.');
+    }
     const events = shard.records.slice(Number(at), Number(at) + 2);
     const next = Number(at) + events.length;
     const isOver = shard.closed && next === shard.records.length;
@@ -182,13 +188,13 @@ describe('following a stream', () => {
     follower.start();
     await begins('a', 'b');
     stream.all.delete('a');
-    await new Promise((resolve) => setTimeout(resolve, 1500));
-    const begun = stream.places.filter((place) => place.startsWith('a')).length;
+    await new Promise((resolve) => setTimeout(resolve, 2500));
+    // It may be met once more before it is missed.
+    expect(stream.readsOfNothing).toBeLessThanOrEqual(2);
     await follower.stop();
     const { reads } = stream;
     await new Promise((resolve) => setTimeout(resolve, 50));
     expect(stream.reads).toBe(reads);
-    expect(begun).toBe(1);
     follower.start();
     await until(() => stream.reads > reads);
   });
@@ -208,6 +214,7 @@ describe('a subscription with a stream', () => {
   let store: InMemoryEventStore;
   let bookkeeping: InMemoryBookkeeping;
   let stream: FakeStream;
+  let whileReading: (() => Promise<void>) | undefined;
   let seen: StoredEvent[];
   let failing: (event: StoredEvent) => boolean;
 
@@ -218,6 +225,7 @@ describe('a subscription with a stream', () => {
     stream.add('a');
     seen = [];
     failing = () => false;
+    whileReading = undefined;
   });
   afterEach(async () => {
     await Promise.all(open.splice(0).map((subscriptions) => subscriptions.stop()));
@@ -226,7 +234,14 @@ describe('a subscription with a stream', () => {
   /** @param pollMs how often the feed is read */
   async function start(pollMs: number): Promise<Subscriptions> {
     const timing = { marginMs: 1, backtrackMs: 60_000, pollMs, leaseMs: 60_000 };
-    const subscriptions = new Subscriptions(new InMemoryEventFeed(store), bookkeeping, registry, timing, () => {});
+    const feed = new InMemoryEventFeed(store);
+    const read = feed.read.bind(feed);
+    feed.read = async (...args) => {
+      const page = await read(...args);
+      await whileReading?.();
+      return page;
+    };
+    const subscriptions = new Subscriptions(feed, bookkeeping, registry, timing, () => {});
     subscriptions.add(PLAN, {
       batch: 1,
       wants: () => true,
@@ -286,6 +301,17 @@ describe('a subscription with a stream', () => {
     expect(versions()).toEqual([1, 2, 3]);
   });
 
+  it('handles at once what comes while the feed is read', async () => {
+    const subscriptions = await start(60_000);
+    whileReading = async () => {
+      whileReading = undefined;
+      tell(...(await append('x', 1)));
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    };
+    subscriptions.wake();
+    await until(() => seen.length === 1);
+  });
+
   it('gets from the feed what the stream never tells, and at once where it was trimmed', async () => {
     await start(60_000);
     await append('x', 3);
@@ -317,5 +343,19 @@ describe('a subscription with a stream', () => {
     tell(...events);
     await until(() => seen.length === 3);
     expect(versions()).toEqual([1, 2, 3]);
+  });
+});
+
+describe('a version that passed the gate before the feed has shown it', () => {
+  it('stays remembered until what the feed shows is settled', async () => {
+    const feed = new InMemoryEventFeed(new InMemoryEventStore(new EventRegistry()));
+    const [settled, lead, shown] = [positionAt(0), positionAt(1000), `${positionAt(5000)}#x`];
+    const gate = new Gate(feed, settled, { x: 3 }, lead);
+    const event = { version: 3, eventTime: 5000 } as StoredEvent;
+    expect(await gate.admit('x', { position: shown, event }, false)).toBeUndefined();
+    gate.settle(positionAt(4000));
+    expect(gate.recent(10)).toEqual({ x: 3 });
+    gate.settle(positionAt(6000));
+    expect(gate.recent(10)).toEqual({});
   });
 });
