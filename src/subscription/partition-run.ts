@@ -94,10 +94,11 @@ export class PartitionRun {
 
   /** Takes an event that was found before the feed has shown it; the feed brings it as well. */
   offer(event: StoredEvent): void {
-    const { marginMs, pollMs } = this.options.timing;
+    const { from, timing } = this.options;
+    const { marginMs, pollMs } = timing;
     // While much is to be read before it, it comes in its turn.
     const isBehind = Date.now() - timeOf(this.lead) > marginMs + pollMs + NEAR_MS;
-    if (isBehind || this.offered.length >= MAX_OFFERED) return;
+    if (event.eventTime < from || isBehind || this.offered.length >= MAX_OFFERED) return;
     // Behind the place of the event, as its version must not count as settled before the feed has passed it.
     this.offered.push({ position: positionAt(event.eventTime + 1), event });
     this.naptime.abort();

@@ -232,7 +232,7 @@ describe('a subscription with a stream', () => {
   });
 
   /** @param pollMs how often the feed is read */
-  async function start(pollMs: number): Promise<Subscriptions> {
+  async function start(pollMs: number, from = 0): Promise<Subscriptions> {
     const timing = { marginMs: 1, backtrackMs: 60_000, pollMs, leaseMs: 60_000 };
     const feed = new InMemoryEventFeed(store);
     const read = feed.read.bind(feed);
@@ -242,14 +242,17 @@ describe('a subscription with a stream', () => {
       return page;
     };
     const subscriptions = new Subscriptions(feed, bookkeeping, registry, timing, () => {});
-    subscriptions.add(PLAN, {
-      batch: 1,
-      wants: () => true,
-      handle: async (events) => {
-        if (events.some(failing)) throw new Error('The view is broken.');
-        seen.push(...events);
+    subscriptions.add(
+      { ...PLAN, from },
+      {
+        batch: 1,
+        wants: () => true,
+        handle: async (events) => {
+          if (events.some(failing)) throw new Error('The view is broken.');
+          seen.push(...events);
+        },
       },
-    });
+    );
     subscriptions.follow(stream, TIMING);
     open.push(subscriptions);
     const places = stream.places.length;
@@ -283,6 +286,18 @@ describe('a subscription with a stream', () => {
     tell(fourth!, second!);
     await until(() => seen.length === 4);
     expect(versions()).toEqual([1, 2, 3, 4]);
+  });
+
+  it('handles nothing that is older than where it begins', async () => {
+    const from = Date.now() + 400;
+    await start(60_000, from);
+    const early = await append('x', 1);
+    tell(...early);
+    await new Promise((resolve) => setTimeout(resolve, from - Date.now() + 5));
+    expect(seen).toEqual([]);
+    tell(...(await append('x', 1)));
+    await until(() => seen.length === 1);
+    expect(versions()).toEqual([2]);
   });
 
   it('handles nothing again that the feed shows later, nor after a restart', async () => {
