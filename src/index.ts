@@ -93,6 +93,7 @@ export { TableWriteRefusedError, type TableWrite } from './store/table-write.js'
 
 // DynamoDB
 export { DynamoDbEventStore, type DynamoDbEventStoreOptions } from './dynamodb/dynamodb-event-store.js';
+export type { ItemImage, StreamRecord } from './dynamodb/stream-record.js';
 export { provisionTables } from './dynamodb/provision.js';
 export type { TableNames } from './dynamodb/table.js';
 export { TableError } from './dynamodb/table-check.js';
@@ -112,3 +113,11 @@ export {
 } from './nest/event-store-options.js';
 export { EventStoreModule } from './nest/event-store.module.js';
 export { getAggregateRepositoryToken, InjectAggregateRepository } from './nest/inject-aggregate-repository.js';
+export {
+  createStreamHandler,
+  type InvocationContext,
+  type StreamBatch,
+  type StreamBatchResponse,
+  type StreamHandler,
+  type StreamHandlerOptions,
+} from './nest/stream-handler.js';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { StoredText } from '../event/compression.js';
-import { joinedKey, streamKey } from '../event/stream-id.js';
+import { joinedKey, streamKey, type StreamId } from '../event/stream-id.js';
 import type { BookkeepingEntry, StreamPosition } from '../store/bookkeeping.js';
 import type { IdempotencyRecord } from '../store/idempotency.js';
 import type { PreparedRecord } from '../store/prepare-commit.js';
@@ -71,11 +71,15 @@ export function entryFrom<V>(item: Item): BookkeepingEntry<V> {
 }
 
 /** A hash stands for the stream, whose own key may take all the room that a key has; the tenant stays first. */
+export function positionKey(projection: string, stream: StreamId): string {
+  const hash = createHash('sha256').update(streamKey(stream)).digest('base64url');
+  return joinedKey(stream.tenantId, 'position', projection, hash);
+}
+
 export function positionItem({ projection, stream, version }: StreamPosition, writeId: string): Item {
   const { tenantId, aggregateType, aggregateId } = stream;
-  const hash = createHash('sha256').update(streamKey(stream)).digest('base64url');
   return {
-    pk: joinedKey(tenantId, 'position', projection, hash),
+    pk: positionKey(projection, stream),
     sk: POSITION_SORT_KEY,
     ...(tenantId !== undefined && { tenantId }),
     aggregateType,
@@ -83,4 +87,9 @@ export function positionItem({ projection, stream, version }: StreamPosition, wr
     version,
     commitId: writeId,
   };
+}
+
+/** The version in an item of `positionItem`, 0 without one. */
+export function positionFrom(item: Item | undefined): number {
+  return item ? Number(item.version) : 0;
 }

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { joinedKey } from '../event/stream-id.js';
+import { joinedKey, type StreamId } from '../event/stream-id.js';
 import { Bookkeeping, type BookkeepingEntry, type ProjectOutcome, type StreamPosition } from '../store/bookkeeping.js';
+import { sideBySide } from '../store/side-by-side.js';
 import { EventStoreUnavailableError } from '../store/store-errors.js';
 import { TableWriteRefusedError, type TableWrite } from '../store/table-write.js';
 import { appendRequest, type TransactItem } from './append-request.js';
-import { entryFrom, entryItem, positionItem } from './bookkeeping-items.js';
+import { entryFrom, entryItem, positionFrom, positionItem, positionKey } from './bookkeeping-items.js';
 import { writeCommit, type WriteOutcome } from './commit-protocol.js';
 import { Deadline } from './deadline.js';
 import type { Item } from './items.js';
@@ -17,6 +18,9 @@ export interface DynamoDbBookkeepingOptions {
   /** No operation takes longer; in milliseconds. */
   readonly deadlineMs: number;
 }
+
+/** So many positions are read side by side. */
+const POSITIONS_AT_ONCE = 16;
 
 /** The bookkeeping table. */
 export class DynamoDbBookkeeping extends Bookkeeping {
@@ -82,6 +86,22 @@ export class DynamoDbBookkeeping extends Bookkeeping {
     throw new TableWriteRefusedError(
       `A write of the projection was refused by its own condition, on table "${tableOf(writes[outcome.taken - positions.length]!)}".`,
     );
+  }
+
+  override async positionsOf(projection: string, streams: readonly StreamId[]): Promise<readonly number[]> {
+    const deadline = Deadline.after(this.options.deadlineMs);
+    return sideBySide(streams, POSITIONS_AT_ONCE, async (stream) => {
+      const { items } = await this.sender.query(
+        {
+          TableName: this.options.tableName,
+          KeyConditionExpression: 'pk = :pk',
+          ExpressionAttributeValues: { ':pk': positionKey(projection, stream) },
+          ConsistentRead: true,
+        },
+        deadline,
+      );
+      return positionFrom(items[0]);
+    });
   }
 
   private async change(write: TransactItem, writeId: string): Promise<boolean> {

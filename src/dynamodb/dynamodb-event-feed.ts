@@ -6,7 +6,7 @@ import type { ReadRange } from '../store/event-store.js';
 import { versionRange } from '../store/read-range.js';
 import type { StoredEvent } from '../store/stored-event.js';
 import { Deadline, Wait } from './deadline.js';
-import { feedBounds, feedSlice } from './index-keys.js';
+import { feedBounds, feedSlice, sliceOf } from './index-keys.js';
 import { storedEventFrom } from './items.js';
 import { Sender } from './sender.js';
 import { StreamReader } from './stream-reader.js';
@@ -34,6 +34,10 @@ export class DynamoDbEventFeed extends EventFeed {
 
   override partitionsOf(aggregateType: string): readonly string[] {
     return Array.from({ length: FEED_SLICES }, (_, slice) => feedSlice(aggregateType, slice));
+  }
+
+  override partitionOf(stream: StreamId): string {
+    return feedSlice(stream.aggregateType, sliceOf(streamKey(stream)));
   }
 
   override async read(partition: string, from: string, to: number, signal?: AbortSignal): Promise<FeedPage> {

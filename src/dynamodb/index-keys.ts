@@ -15,8 +15,21 @@ export interface FeedPlace {
  * @param eventTime in ISO 8601
  */
 export function feedPlace(pk: string, eventTime: string): FeedPlace {
-  const hash = createHash('sha256').update(pk).digest();
-  return { slice: hash[0]! % FEED_SLICES, feedPosition: `${eventTime}#${hash.toString('hex', 0, 8)}` };
+  const hash = hashOf(pk);
+  return { slice: sliceIn(hash), feedPosition: `${eventTime}#${hash.toString('hex', 0, 8)}` };
+}
+
+/** The slice in which all events of a stream are. */
+export function sliceOf(pk: string): number {
+  return sliceIn(hashOf(pk));
+}
+
+function hashOf(pk: string): Buffer {
+  return createHash('sha256').update(pk).digest();
+}
+
+function sliceIn(hash: Buffer): number {
+  return hash[0]! % FEED_SLICES;
 }
 
 /** Positions of all events from one time to another: a hash is written with digits and the letters a to f. */

@@ -39,13 +39,21 @@ export interface SubscriptionOptions {
   /** Whether this process reads events for its projections; default true. False where others do, or where it may freeze. */
   readonly run?: boolean;
   /**
+   * `streams` handles events as soon as DynamoDB Streams tells of them; the feed is read as well, less often, and brings
+   * what the stream does not. Needs `@aws-sdk/client-dynamodb-streams`. No effect with storage 'memory'. Default `feed`.
+   */
+  readonly source?: 'feed' | 'streams';
+  /**
    * How old an event is to be before it is read from the feed, as its neighbours may show later; in milliseconds, default
    * 1,000. With storage 'memory', 2.
    */
   readonly marginMs?: number;
   /** How late an event may show in the feed, the skew of clocks included; in milliseconds, default 120,000. */
   readonly backtrackMs?: number;
-  /** How long to wait where there was nothing new; in milliseconds, default 500. With storage 'memory', 20. */
+  /**
+   * How long to wait where there was nothing new; in milliseconds, default 500, with source 'streams' 2,000. With storage
+   * 'memory', 20.
+   */
   readonly pollMs?: number;
   /** How long a process may be silent before others take over what it reads; in milliseconds, default 15,000. */
   readonly leaseMs?: number;
@@ -117,8 +125,16 @@ export function settingsFrom(options: EventStoreModuleOptions): EventStoreSettin
       `deadlineMs must be a number of milliseconds above 0, at most ${MAX_DEADLINE_MS}.`,
     );
   }
+  const { source = 'feed' } = options.subscriptions ?? {};
+  if (source !== 'feed' && source !== 'streams') {
+    throw new InvalidConfigurationError(`subscriptions.source must be 'feed' or 'streams'.`);
+  }
   for (const [name, value] of Object.entries(options.subscriptions ?? {})) {
-    if (name === 'run' || (Number.isSafeInteger(value) && Number(value) >= 1 && Number(value) <= MAX_DEADLINE_MS))
+    if (
+      name === 'run' ||
+      name === 'source' ||
+      (Number.isSafeInteger(value) && Number(value) >= 1 && Number(value) <= MAX_DEADLINE_MS)
+    )
       continue;
     throw new InvalidConfigurationError(
       `subscriptions.${name} must be a whole number of milliseconds from 1 to ${MAX_DEADLINE_MS}.`,

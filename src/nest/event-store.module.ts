@@ -3,6 +3,7 @@ import {
   Inject,
   Logger,
   Module,
+  Optional,
   type DynamicModule,
   type FactoryProvider,
   type OnApplicationBootstrap,
@@ -21,6 +22,7 @@ import { UnitsOfWork } from '../aggregate/units-of-work.js';
 import { DynamoDbBookkeeping } from '../dynamodb/dynamodb-bookkeeping.js';
 import { DynamoDbConnection } from '../dynamodb/dynamodb-connection.js';
 import { DynamoDbEventFeed } from '../dynamodb/dynamodb-event-feed.js';
+import { DynamoDbEventStream } from '../dynamodb/dynamodb-event-stream.js';
 import { DynamoDbEventStore } from '../dynamodb/dynamodb-event-store.js';
 import { provisionTables } from '../dynamodb/provision.js';
 import { checkTables } from '../dynamodb/table-check.js';
@@ -30,6 +32,7 @@ import { eventTypeOf } from '../event/event-type.js';
 import { Bookkeeping } from '../store/bookkeeping.js';
 import { EventFeed } from '../store/event-feed.js';
 import { EventStore } from '../store/event-store.js';
+import type { EventStream } from '../store/event-stream.js';
 import { InMemoryBookkeeping } from '../store/in-memory-bookkeeping.js';
 import { InMemoryEventFeed } from '../store/in-memory-event-feed.js';
 import { InMemoryEventStore } from '../store/in-memory-event-store.js';
@@ -38,8 +41,14 @@ import { COMMAND_CONTEXT_SOURCES } from './command-context.interceptor.js';
 import { CommandUnitOfWork } from './command-unit-of-work.js';
 import { CommittedEvents } from './committed-events.js';
 import { IdempotentCommands } from './idempotent-commands.js';
-import { settingsFrom, type EventStoreModuleOptions, type EventStoreSettings } from './event-store-options.js';
+import {
+  InvalidConfigurationError,
+  settingsFrom,
+  type EventStoreModuleOptions,
+  type EventStoreSettings,
+} from './event-store-options.js';
 import { ProjectionExplorer } from './projection-explorer.js';
+import { EVENTS_ARE_PUSHED } from './pushed-events.module.js';
 import { getAggregateRepositoryToken } from './inject-aggregate-repository.js';
 
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<EventStoreModuleOptions>()
@@ -48,6 +57,9 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   .build();
 
 const SETTINGS = Symbol('EventStoreSettings');
+
+/** How often the feed is read where a stream tells of events sooner. */
+const POLL_BESIDE_STREAM_MS = 2000;
 
 /** The connection to DynamoDB, null for the in-memory store. */
 const CONNECTION = Symbol('DynamoDbConnection');
@@ -113,7 +125,8 @@ const providers: Provider[] = [
       { subscriptions }: EventStoreSettings,
     ) => {
       const logger = new Logger('EventStore');
-      const options = { backtrackMs: 120_000, leaseMs: 15_000, ...feed.pace, ...subscriptions };
+      const beside = subscriptions.source === 'streams' ? { pollMs: POLL_BESIDE_STREAM_MS } : {};
+      const options = { backtrackMs: 120_000, leaseMs: 15_000, ...feed.pace, ...beside, ...subscriptions };
       return new Subscriptions(feed, bookkeeping, registry, options, (message) => logger.error(message));
     },
   },
@@ -187,6 +200,8 @@ export class EventStoreModule
   extends ConfigurableModuleClass
   implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy, OnApplicationShutdown
 {
+  private stream: EventStream | undefined;
+
   constructor(
     @Inject(SETTINGS) private readonly settings: EventStoreSettings,
     @Inject(CONNECTION) private readonly connection: DynamoDbConnection | null,
@@ -197,6 +212,7 @@ export class EventStoreModule
     @Inject(EventStore) private readonly store: EventStore,
     @Inject(Subscriptions) private readonly subscriptions: Subscriptions,
     @Inject(ProjectionExplorer) private readonly projections: ProjectionExplorer,
+    @Optional() @Inject(EVENTS_ARE_PUSHED) private readonly eventsArePushed = false,
   ) {
     super();
   }
@@ -229,17 +245,19 @@ export class EventStoreModule
     this.store.follow = (options) => this.subscriptions.pull(options);
     await this.registry.prepareValidation();
     await this.openTables();
+    if (this.reads) await this.openStream();
     this.commands.install();
   }
 
   /** Not before all of the application is there, which the projections may use. */
   onApplicationBootstrap(): void {
-    if (this.settings.subscriptions.run ?? true) this.subscriptions.start();
+    if (this.reads) this.subscriptions.start();
   }
 
   async onModuleDestroy(): Promise<void> {
     // What projections use may end after this.
     await this.subscriptions.stop();
+    this.stream?.close();
     await this.commands.settle();
   }
 
@@ -249,6 +267,26 @@ export class EventStoreModule
     this.units.end();
     await this.snapshots.drain();
     this.connection?.close();
+  }
+
+  /** Whether this process looks for events. */
+  private get reads(): boolean {
+    return (this.settings.subscriptions.run ?? true) && !this.eventsArePushed;
+  }
+
+  private async openStream(): Promise<void> {
+    const { tables, deadlineMs, subscriptions } = this.settings;
+    if (!this.connection || subscriptions.source !== 'streams') return;
+    const { client } = this.connection;
+    try {
+      this.stream = await DynamoDbEventStream.open({ client, tableName: tables.events, deadlineMs });
+    } catch (error) {
+      if ((error as { code?: unknown }).code !== 'ERR_MODULE_NOT_FOUND') throw error;
+      throw new InvalidConfigurationError(
+        `subscriptions.source 'streams' needs a package: npm install @aws-sdk/client-dynamodb-streams`,
+      );
+    }
+    this.subscriptions.follow(this.stream);
   }
 
   private async openTables(): Promise<void> {

@@ -44,10 +44,17 @@ export abstract class Bookkeeping {
   abstract remove(subject: readonly string[], id: string, revision: number): Promise<boolean>;
 
   /**
-   * Moves positions forward and makes the writes, all together or none.
+   * Moves positions forward and makes the writes, all together or none. There may be no writes.
    *
    * @throws TableWriteRefusedError when a condition of the writes failed, or DynamoDB takes none of this kind
    * @throws EventStoreUnavailableError when it is not known to be done; asking again does it once
    */
   abstract project(positions: readonly StreamPosition[], writes: readonly TableWrite[]): Promise<ProjectOutcome>;
+
+  /**
+   * The version to which a projection has moved in each of the streams, 0 where it has not.
+   *
+   * @throws EventStoreUnavailableError
+   */
+  abstract positionsOf(projection: string, streams: readonly StreamId[]): Promise<readonly number[]>;
 }

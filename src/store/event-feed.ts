@@ -31,6 +31,9 @@ export abstract class EventFeed {
 
   abstract partitionsOf(aggregateType: string): readonly string[];
 
+  /** The one of them in which a stream lies. */
+  abstract partitionOf(stream: StreamId): string;
+
   /**
    * A page of a partition's events, in the order of their positions.
    *

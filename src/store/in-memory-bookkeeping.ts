@@ -1,4 +1,4 @@
-import { joinedKey, streamKey } from '../event/stream-id.js';
+import { joinedKey, streamKey, type StreamId } from '../event/stream-id.js';
 import { Bookkeeping, type BookkeepingEntry, type ProjectOutcome, type StreamPosition } from './bookkeeping.js';
 import { TableWriteRefusedError, type TableWrite } from './table-write.js';
 
@@ -29,11 +29,15 @@ export class InMemoryBookkeeping extends Bookkeeping {
         `context.transaction writes to tables of DynamoDB, and storage: 'memory' has none. Keep the read model of a test elsewhere, or use storage: 'dynamodb'.`,
       );
     }
-    const keys = positions.map(({ projection, stream }) => joinedKey(undefined, projection, streamKey(stream)));
+    const keys = positions.map(({ projection, stream }) => positionKey(projection, stream));
     const index = positions.findIndex(({ fromVersion }, at) => fromVersion <= (this.positions.get(keys[at]!) ?? 0));
     if (index !== -1) return { kind: 'passed', index };
     for (const [at, { version }] of positions.entries()) this.positions.set(keys[at]!, version);
     return { kind: 'stored' };
+  }
+
+  override async positionsOf(projection: string, streams: readonly StreamId[]): Promise<readonly number[]> {
+    return streams.map((stream) => this.positions.get(positionKey(projection, stream)) ?? 0);
   }
 
   private of(subject: readonly string[]): Map<string, BookkeepingEntry> {
@@ -42,4 +46,8 @@ export class InMemoryBookkeeping extends Bookkeeping {
     this.subjects.set(key, entries);
     return entries;
   }
+}
+
+function positionKey(projection: string, stream: StreamId): string {
+  return joinedKey(undefined, projection, streamKey(stream));
 }

@@ -23,6 +23,10 @@ export class InMemoryEventFeed extends EventFeed {
     return [aggregateType];
   }
 
+  override partitionOf({ aggregateType }: StreamId): string {
+    return aggregateType;
+  }
+
   override async read(partition: string, from: string, to: number): Promise<FeedPage> {
     const log = this.store.logOf(partition);
     const found = log

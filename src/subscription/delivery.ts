@@ -121,6 +121,11 @@ export class Delivery {
     return this.handled.get(key);
   }
 
+  /** Whether all events of a stream wait behind a parked one. */
+  isHeld(key: string): boolean {
+    return this.held.has(key);
+  }
+
   private isPassedOver(key: string, { version, eventType }: StoredEvent): boolean {
     return this.held.has(key) || !this.handler.wants(eventType) || this.discarded.has(placeOf(key, version));
   }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { streamKey, type StreamId } from '../event/stream-id.js';
 import { timeOf, type EventFeed, type FeedEvent } from '../store/event-feed.js';
 import type { StoredEvent } from '../store/stored-event.js';
+import { firstVersionSince } from './first-version.js';
 
 /** What passes the gate: an event, and the version from which its stream goes on. */
 export interface Admitted {
@@ -46,12 +47,17 @@ export class Gate {
    */
   async admit(key: string, { position, event }: FeedEvent, complete: boolean): Promise<Admitted | undefined> {
     const known = this.streams.get(key);
-    if (known && event.version <= known.version) return undefined;
+    if (known && event.version <= known.version) {
+      // What was let through before the feed has shown it stands where the feed shows it.
+      if (event.version === known.version && position > known.position) this.remember(key, { ...known, position });
+      return undefined;
+    }
     const fromVersion = known
       ? known.version + 1
       : event.version === 1 || complete
         ? event.version
-        : await this.firstUnsettled(event);
+        : // A stream that nothing is known of may have shown a later version first.
+          await firstVersionSince(this.feed, event, timeOf(this.settled) + 1);
     this.remember(key, { version: event.version, position });
     return { key, event, fromVersion };
   }
@@ -90,21 +96,6 @@ export class Gate {
   private remember(key: string, passed: Passed): void {
     this.streams.delete(key);
     this.streams.set(key, passed);
-  }
-
-  /** The first version behind the settled position: a stream that nothing is known of may have shown a later one first. */
-  private async firstUnsettled({ stream, version }: StoredEvent): Promise<number> {
-    const settledTime = timeOf(this.settled);
-    let first = version;
-    // Most often the version before is settled, and one event is all that is read.
-    for (let limit = 1; first > 1; limit *= 10) {
-      const range = { toVersion: first - 1, direction: 'backward' as const, limit };
-      for await (const { version: earlier, eventTime } of this.feed.readStream(stream, range)) {
-        if (eventTime <= settledTime) return first;
-        first = earlier;
-      }
-    }
-    return first;
   }
 }
 

@@ -28,6 +28,7 @@ export interface ParkedEvent {
 type StoredParkedEvent = Omit<ParkedEvent, 'subscription' | 'id' | 'parkedAt'> & {
   readonly parkedAt: string;
   readonly partition: string;
+  readonly settlingUntil?: number;
 };
 
 export interface ParkedEntry {
@@ -35,6 +36,8 @@ export interface ParkedEntry {
   readonly partition: string;
   readonly key: string;
   readonly parked: ParkedEvent;
+  /** Until then one who settles it has it for itself; milliseconds since 1970. */
+  readonly settlingUntil?: number;
 }
 
 /** Longer texts of errors are cut off: an entry has to stay small, whatever an error quotes. */
@@ -79,23 +82,45 @@ export class Parking {
 
   async list(): Promise<readonly ParkedEntry[]> {
     const entries = await this.bookkeeping.entries<StoredParkedEvent>(this.subject);
-    return entries.map(({ id, revision, value: { partition, ...stored } }) => ({
+    return entries.map(({ id, revision, value: { partition, settlingUntil, ...stored } }) => ({
       revision,
       partition,
+      ...(settlingUntil !== undefined && { settlingUntil }),
       key: streamHash(stored.stream),
       parked: { ...stored, subscription: this.subscription, id, parkedAt: new Date(stored.parkedAt) },
     }));
   }
 
   /** @returns false when another request came first */
-  async request({ parked, partition, revision }: ParkedEntry, requested: 'retry' | 'discard'): Promise<boolean> {
-    const { subscription: _, id, parkedAt, ...rest } = parked;
-    const value: StoredParkedEvent = { ...rest, partition, parkedAt: parkedAt.toISOString(), requested };
-    return this.bookkeeping.write(this.subject, id, value, revision);
+  async request(entry: ParkedEntry, requested: 'retry' | 'discard'): Promise<boolean> {
+    return this.rewrite({ ...entry, parked: { ...entry.parked, requested } });
+  }
+
+  /**
+   * Takes an entry to settle it, where several processes may be about to.
+   *
+   * @param until milliseconds since 1970; after that another may take it
+   * @returns nothing while another has it
+   */
+  async claim(entry: ParkedEntry, until: number): Promise<ParkedEntry | undefined> {
+    if (entry.settlingUntil !== undefined && entry.settlingUntil > Date.now()) return undefined;
+    const claimed = { ...entry, settlingUntil: until };
+    return (await this.rewrite(claimed)) ? { ...claimed, revision: entry.revision + 1 } : undefined;
   }
 
   async remove({ parked, revision }: ParkedEntry): Promise<boolean> {
     return this.bookkeeping.remove(this.subject, parked.id, revision);
+  }
+
+  private async rewrite({ parked, partition, revision, settlingUntil }: ParkedEntry): Promise<boolean> {
+    const { subscription: _, id, parkedAt, ...rest } = parked;
+    const value: StoredParkedEvent = {
+      ...rest,
+      partition,
+      parkedAt: parkedAt.toISOString(),
+      ...(settlingUntil !== undefined && { settlingUntil }),
+    };
+    return this.bookkeeping.write(this.subject, id, value, revision);
   }
 
   private get subject(): readonly string[] {

@@ -1,4 +1,5 @@
-import { positionAt, type EventFeed, type FeedEvent } from '../store/event-feed.js';
+import { positionAt, timeOf, type EventFeed, type FeedEvent } from '../store/event-feed.js';
+import type { StoredEvent } from '../store/stored-event.js';
 import { backoff, isOutage, pause } from './backoff.js';
 import { Delivery, DeliveryEndedError, type DeliveryOptions } from './delivery.js';
 import type { EventHandler } from './event-handler.js';
@@ -33,6 +34,11 @@ const RECENT_IN_CHECKPOINT = 300;
 /** The last one before a planned stop names more, as it is written once. An entry of bookkeeping holds 400 KB. */
 const RECENT_AT_RELEASE = 8000;
 
+/** So many events that were offered wait at most; others come from the feed. */
+const MAX_OFFERED = 1000;
+/** A partition that is so far behind, in milliseconds, takes no offers: it has to read what is older first. */
+const NEAR_MS = 15_000;
+
 /** Reads one partition as long as it holds the lease: feed, gate, delivery, checkpoint. */
 export class PartitionRun {
   private readonly ending = new AbortController();
@@ -40,6 +46,7 @@ export class PartitionRun {
   private readonly gate: Gate;
   private readonly delivery: Delivery;
   private readonly requests: ParkedEntry[] = [];
+  private readonly offered: FeedEvent[] = [];
   private naptime = new AbortController();
   private savedAt = 0;
   private unsaved = false;
@@ -82,6 +89,18 @@ export class PartitionRun {
   /** Looks at once whether there is something new. */
   wake(): void {
     this.reader.hurry();
+    this.naptime.abort();
+  }
+
+  /** Takes an event that was found before the feed has shown it; the feed brings it as well. */
+  offer(event: StoredEvent): void {
+    const { from, timing } = this.options;
+    const { marginMs, pollMs } = timing;
+    // While much is to be read before it, it comes in its turn.
+    const isBehind = Date.now() - timeOf(this.lead) > marginMs + pollMs + NEAR_MS;
+    if (event.eventTime < from || isBehind || this.offered.length >= MAX_OFFERED) return;
+    // Behind the place of the event, as its version must not count as settled before the feed has passed it.
+    this.offered.push({ position: positionAt(event.eventTime + 1), event });
     this.naptime.abort();
   }
 
@@ -129,6 +148,11 @@ export class PartitionRun {
       await this.settle(request);
       this.requests.shift();
       return;
+    }
+    const offered = this.offered.splice(0);
+    if (offered.length > 0) {
+      await this.handle(offered, 0);
+      await this.saveIfDue();
     }
     const page = await this.reader.read(this.ending.signal);
     if (!page) {
@@ -210,6 +234,7 @@ export class PartitionRun {
   }
 
   private async nap(): Promise<void> {
+    if (this.offered.length > 0) return;
     this.naptime = new AbortController();
     const signal = AbortSignal.any([this.ending.signal, this.naptime.signal]);
     await pause(this.reader.dueAt - Date.now(), signal);

@@ -1,11 +1,15 @@
 import type { EventFeed } from '../store/event-feed.js';
 import type { Bookkeeping } from '../store/bookkeeping.js';
+import type { StoredEvent } from '../store/stored-event.js';
+import { isOutage } from './backoff.js';
+import { DeliveryEndedError } from './delivery.js';
 import type { EventHandler } from './event-handler.js';
 import type { FeedTiming } from './feed-reader.js';
 import { Leases, type Membership } from './leases.js';
 import { Parking } from './parking.js';
 import { PartitionRun } from './partition-run.js';
 import type { PoisonPolicy } from './projection.js';
+import { PushedEvents } from './pushed-events.js';
 
 /** What is followed, and how. */
 export interface SubscriptionPlan {
@@ -38,11 +42,11 @@ export class SubscriptionRun {
 
   constructor(
     readonly plan: SubscriptionPlan,
-    private readonly handler: EventHandler,
-    private readonly feed: EventFeed,
-    private readonly bookkeeping: Bookkeeping,
+    readonly handler: EventHandler,
+    readonly feed: EventFeed,
+    readonly bookkeeping: Bookkeeping,
     private readonly timing: FeedTiming,
-    private readonly report: (message: string) => void,
+    readonly report: (message: string) => void,
   ) {
     this.parking = new Parking(bookkeeping, plan.name);
     this.leases = new Leases(bookkeeping, plan.name);
@@ -71,6 +75,38 @@ export class SubscriptionRun {
     if (missing <= 0) return;
     const free = this.partitions.filter((partition) => !this.runs.has(partition));
     for (const lease of await this.leases.take(free, missing, membership.id, membership.alive)) this.start(lease);
+  }
+
+  /**
+   * Handles events that were brought to this process, those that are this subscription's.
+   *
+   * @param endsAt by when to be ready; milliseconds since 1970
+   * @returns those that have to be brought again
+   */
+  async push(events: readonly StoredEvent[], endsAt: number): Promise<readonly StoredEvent[]> {
+    const own = events.filter(({ stream }) => this.plan.aggregateTypes.includes(stream.aggregateType));
+    if (own.length === 0) return own;
+    try {
+      if ((await this.control()).state !== 'running') return own;
+      return await new PushedEvents(this, { ...this.plan, endsAt }).handle(own);
+    } catch (error) {
+      if (error instanceof DeliveryEndedError) {
+        if (error.reason === 'poison') await this.stop();
+      } else if (!isOutage(error)) {
+        this.report(
+          `a batch ended with ${error instanceof Error ? error.name : 'an unknown failure'}, and is to come again`,
+        );
+      }
+      return own;
+    }
+  }
+
+  /** Takes events that were found before the feed has shown them, those that are this process's to handle. */
+  offer(events: readonly StoredEvent[]): void {
+    for (const event of events) {
+      if (!this.plan.aggregateTypes.includes(event.stream.aggregateType)) continue;
+      this.runs.get(this.feed.partitionOf(event.stream))?.run.offer(event);
+    }
   }
 
   /** Looks at once for what is new. */
@@ -112,6 +148,10 @@ export class SubscriptionRun {
     }
   }
 
+  private async stop(): Promise<void> {
+    await this.changeControl((control) => ({ ...control, state: 'stopped' }));
+  }
+
   private start(lease: Awaited<ReturnType<Leases['take']>>[number]): void {
     const { partition } = lease;
     const { feed, handler, parking, report, timing } = this;
@@ -120,7 +160,7 @@ export class SubscriptionRun {
     const over = run
       .run()
       .then(async (end) => {
-        if (end === 'poison') await this.changeControl((control) => ({ ...control, state: 'stopped' }));
+        if (end === 'poison') await this.stop();
       })
       .catch((error: unknown) => {
         report(

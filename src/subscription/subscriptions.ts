@@ -4,8 +4,9 @@ import type { StreamId } from '../event/stream-id.js';
 import type { Bookkeeping } from '../store/bookkeeping.js';
 import { END_OF_TIME, positionAt, timeOf, type EventFeed } from '../store/event-feed.js';
 import type { ReadRange } from '../store/event-store.js';
+import type { EventStream } from '../store/event-stream.js';
 import type { EventSubscription, SubscribeOptions } from '../store/event-subscription.js';
-import { recordedVersionFrom } from '../store/stored-event.js';
+import { recordedVersionFrom, type StoredEvent } from '../store/stored-event.js';
 import { isOutage } from './backoff.js';
 import type { EventHandler } from './event-handler.js';
 import type { FeedTiming } from './feed-reader.js';
@@ -13,6 +14,7 @@ import { Gate, streamHash } from './gate.js';
 import { checkpointIn, Membership } from './leases.js';
 import type { ParkedEvent } from './parking.js';
 import { PulledEvents } from './pulled-events.js';
+import { StreamFollower, type StreamFollowerTiming } from './stream-follower.js';
 import { SubscriptionError } from './subscription-errors.js';
 import { SubscriptionRun, type Control, type SubscriptionPlan } from './subscription-run.js';
 
@@ -60,6 +62,7 @@ export class Subscriptions {
   private timer: NodeJS.Timeout | undefined;
   /** Names of those that this process works at. */
   private readonly active = new Set<string>();
+  private follower: StreamFollower | undefined;
 
   constructor(
     private readonly feed: EventFeed,
@@ -83,16 +86,27 @@ export class Subscriptions {
     this.runs.set(plan.name, this.newRun(plan, handler));
   }
 
+  /** Handles events as soon as a stream tells of them. The feed brings what the stream does not. */
+  follow(stream: EventStream, timing?: StreamFollowerTiming): void {
+    const found = (events: readonly StoredEvent[]) => {
+      for (const run of this.runs.values()) run.offer(events);
+    };
+    this.follower = new StreamFollower(stream, found, () => this.wake(), this.report, timing);
+  }
+
   /** Begins to read, for all that are known or one of them. Without any, nothing is read or written. */
   start(...names: readonly string[]): void {
     for (const name of names.length > 0 ? names : this.names) this.active.add(name);
-    if (this.active.size > 0) this.tickSoon();
+    if (this.active.size === 0) return;
+    this.follower?.start();
+    this.tickSoon();
   }
 
   /** Ends after the events that are being handled, with a checkpoint behind them. */
   async stop(): Promise<void> {
     this.active.clear();
     clearTimeout(this.timer);
+    await this.follower?.stop();
     await this.ticking;
     await Promise.all([...this.runs.values()].map((run) => run.end()));
     if (this.membership.isCurrent) await this.membership.leave().catch(ignoreOutage);
@@ -238,6 +252,18 @@ export class Subscriptions {
   private async *recordedIn(stream: StreamId, range: ReadRange): AsyncIterable<RecordedEvent> {
     for await (const event of this.feed.readStream(stream, range))
       yield* recordedVersionFrom(event, this.registry).events;
+  }
+
+  /**
+   * Brings events to all subscriptions but those that this process reads for.
+   *
+   * @param endsAt by when to be ready; milliseconds since 1970
+   * @returns those that have to be brought again, as one of the subscriptions has not handled them
+   */
+  async push(events: readonly StoredEvent[], endsAt: number): Promise<ReadonlySet<StoredEvent>> {
+    const pushed = [...this.runs].filter(([name]) => !this.active.has(name));
+    const again = await Promise.all(pushed.map(([, run]) => run.push(events, endsAt)));
+    return new Set(again.flat());
   }
 
   /** Looks at once for what is new: for tests, and after an import. */

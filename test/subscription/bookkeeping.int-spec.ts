@@ -4,6 +4,7 @@ import { provisionTables } from '../../src/index.js';
 import { DynamoDbBookkeeping } from '../../src/dynamodb/dynamodb-bookkeeping.js';
 import type { Bookkeeping } from '../../src/store/bookkeeping.js';
 import { InMemoryBookkeeping } from '../../src/store/in-memory-bookkeeping.js';
+import { positionContract } from '../contract/position-contract.js';
 import { newClient, newTableNames } from '../setup/database.js';
 
 const client = newClient();
@@ -19,6 +20,8 @@ const open = {
 };
 
 describe.each(['memory', 'dynamodb'] as const)('bookkeeping, %s', (storage) => {
+  positionContract(open[storage]);
+
   const subject = () => ['test', randomUUID()];
 
   it('keeps entries by subject, with what was written last', async () => {

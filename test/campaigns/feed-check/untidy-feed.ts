@@ -70,6 +70,10 @@ export class UntidyFeed extends EventFeed {
     return Array.from({ length: PARTITIONS }, (_, partition) => String(partition));
   }
 
+  override partitionOf(stream: StreamId): string {
+    return String(partitionOf(streamKey(stream)));
+  }
+
   override async read(partition: string, from: string, to: number): Promise<FeedPage> {
     this.show();
     const entries = this.shown[Number(partition)]!;
