@@ -103,7 +103,7 @@ export class Delivery {
     };
     let last = version;
     for await (const event of this.feed.readStream(stream, range)) {
-      await this.handle([{ key, event }]);
+      await this.handle([{ key, event, ...(poison === 'skip' && { late: true }) }]);
       last = event.version;
     }
     return last;
@@ -180,6 +180,7 @@ export class Delivery {
     for (let attempt = 0; ; attempt++) {
       if (this.signal.aborted) throw new DeliveryEndedError('signal');
       try {
+        if (each.late && this.handler.handleLate) return await this.handler.handleLate(each.event);
         return await this.handler.handle([each.event], this.signal, () => {});
       } catch (error) {
         if (!isOutage(error)) failures++;
@@ -219,6 +220,8 @@ export class Delivery {
 interface Keyed {
   readonly key: string;
   readonly event: StoredEvent;
+  /** Whether later events of its stream were handled before. */
+  readonly late?: boolean;
 }
 
 function placeOf(key: string, version: number): string {

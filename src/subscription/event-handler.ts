@@ -16,4 +16,7 @@ export interface EventHandler {
    * @throws whatever its own code throws
    */
   handle(events: readonly StoredEvent[], signal: AbortSignal, handled: (event: StoredEvent) => void): Promise<void>;
+
+  /** Handles one event behind later ones of its stream, where that is another matter. */
+  handleLate?(event: StoredEvent): Promise<void>;
 }

@@ -53,6 +53,13 @@ export class ProjectionHandler implements EventHandler {
     await this.store(open);
   }
 
+  /** The position of its stream is further already, so that the event has one of its own. */
+  async handleLate(event: StoredEvent): Promise<void> {
+    const writes = await this.writesOf(event);
+    if (writes.length === 0) return;
+    await this.bookkeeping.project(positionsOf(`${this.name}#${event.version}`, [event]), writes);
+  }
+
   private async writesOf(stored: StoredEvent): Promise<readonly TableWrite[]> {
     const transaction = new ProjectionTransaction();
     for (const recorded of recordedVersionFrom(stored, this.registry).events) {

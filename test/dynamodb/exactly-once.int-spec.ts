@@ -57,6 +57,17 @@ class Refused extends Balances {
   }
 }
 
+@Injectable()
+@Projection('skipping', { attempts: 1, poison: 'skip' })
+class Skipping extends Balances {
+  fails = true;
+
+  @On(MoneyDeposited) deposited({ amount }: MoneyDeposited, context: ProjectionContext): void {
+    if (this.fails && amount === 2) throw new Error('Not this one.');
+    this.add(amount, context);
+  }
+}
+
 const FAST = { marginMs: 5, pollMs: 10, backtrackMs: 1500, leaseMs: 1000 };
 
 const open: Application[] = [];
@@ -154,6 +165,20 @@ describe.each([
     }
     await until(async () => (await owners()) === 2);
   });
+});
+
+it('stores what a skipped event wrote, once, when it is retried behind later ones', async () => {
+  const world = await newWorld();
+  const application = await start(world, Skipping);
+  await deposit(application, 'a', [1, 2, 4]);
+  const subscriptions = application.module.get(Subscriptions);
+  await until(async () => (await balance(world, 'a'))?.events === 2);
+  expect(await balance(world, 'a')).toMatchObject({ balance: 5, lastVersion: 3 });
+  const [parked] = await subscriptions.parked('skipping');
+  application.module.get(Skipping, { strict: false }).fails = false;
+  await subscriptions.retry(parked!);
+  await until(async () => (await subscriptions.parked('skipping')).length === 0);
+  expect(await balance(world, 'a')).toMatchObject({ balance: 7, events: 3 });
 });
 
 it('parks an event whose writes DynamoDB refuses', async () => {

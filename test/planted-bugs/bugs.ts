@@ -854,4 +854,12 @@ export const BUGS: readonly PlantedBug[] = [
     replace: '',
     caughtBy: [projections('gets each event in order, and again what it has not acknowledged')],
   },
+  {
+    name: 'late-retry-passed',
+    harm: 'What a skipped event writes is dropped when it is retried, and it is not parked any more.',
+    file: 'subscription/delivery.ts',
+    find: 'if (each.late && this.handler.handleLate)',
+    replace: 'if (!each && this.handler.handleLate)',
+    caughtBy: [once('stores what a skipped event wrote, once')],
+  },
 ];
