@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { EventStoreError } from 'nestjs-dynamodb-event-store';
 import { EXIT, runDemo } from './demo/run-demo.js';
+import { ProjectionStuckError } from './demo/until-caught-up.js';
 import { PACKAGE_ROOT } from './package-root.js';
 import { ImportFailedError } from './permit-office/import-log.js';
 import { LogFileError } from './permit-office/read-log.js';
@@ -44,5 +45,5 @@ async function untilInterrupted(run: (signal: AbortSignal) => Promise<number>): 
 
 /** Its message says it all. */
 function isExpected(error: unknown): error is Error {
-  return error instanceof LogFileError || error instanceof ImportFailedError || error instanceof EventStoreError;
+  return [LogFileError, ImportFailedError, ProjectionStuckError, EventStoreError].some((each) => error instanceof each);
 }

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { INestApplicationContext } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { Subscriptions } from 'nestjs-dynamodb-event-store';
@@ -10,6 +11,10 @@ import { bookFees, feesOf } from './fees.js';
 import { Progress } from './progress.js';
 import { number, quantity } from './quantity.js';
 import { untilCaughtUp } from './until-caught-up.js';
+
+/** No commit takes longer than `deadlineMs`, 10 s; what shows so late is read again about 11 to 17 s after its time. */
+const LATEST_MS = 20_000;
+const ASK_EVERY_MS = 500;
 
 export interface CompareViewsOptions {
   /** Whether the application keeps views of accounts. */
@@ -33,16 +38,16 @@ export async function compareViews(
   const names = ['permit-statistics', ...(accounts ? ['account-balances'] : [])];
   await catchUp(app.get(Subscriptions, { strict: false }), names, signal);
 
-  const statistics = await app.get(PermitStatistics, { strict: false }).all();
+  const statistics = app.get(PermitStatistics, { strict: false });
   const statisticsEqual = report(
     `Permit statistics of ${quantity(counts.steps.size, 'step')} and ${quantity(counts.users.size, 'user')}`,
-    comparePermitStatistics(statistics, counts),
+    await lastingDifferences(async () => comparePermitStatistics(await statistics.all(), counts), signal),
   );
   if (!accounts) return statisticsEqual;
   const lines = [...fees.values()].flat().length;
   const accountsEqual = report(
     `${quantity(fees.size, 'account balance')} and ${quantity(lines, 'statement line')}`,
-    await compareAccountViews(app.get(AccountViews, { strict: false }), fees),
+    await lastingDifferences(() => compareAccountViews(app.get(AccountViews, { strict: false }), fees), signal),
   );
   return statisticsEqual && accountsEqual;
 }
@@ -65,6 +70,19 @@ async function catchUp(subscriptions: Subscriptions, names: readonly string[], s
     progress.end();
   }
   console.log(`The views had caught up after ${secondsSince(started)} s: ${names.join(', ')}.`);
+}
+
+/** Differences that do not go away when the last late event has come. */
+async function lastingDifferences(
+  compare: () => Promise<readonly string[]>,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const end = performance.now() + LATEST_MS;
+  for (;;) {
+    const differences = await compare();
+    if (differences.length === 0 || performance.now() > end) return differences;
+    await delay(ASK_EVERY_MS, undefined, { signal });
+  }
 }
 
 function report(what: string, differences: readonly string[]): boolean {

@@ -3,11 +3,17 @@ import type { Subscriptions } from 'nestjs-dynamodb-event-store';
 
 const ASK_EVERY_MS = 100;
 
+/** A projection has set events aside, or was stopped, so that its view is not complete. */
+export class ProjectionStuckError extends Error {
+  override readonly name = 'ProjectionStuckError';
+}
+
 /**
- * Returns when each projection has handled all that is stored.
+ * Returns when each projection has handled all that the feed has shown. An event whose commit took longer than `marginMs`
+ * shows later than its time, and may still come.
  *
  * @param onLag told how many events are still to handle, by all of them
- * @throws Error when one has set events aside, as its view is then not complete; the signal's reason
+ * @throws ProjectionStuckError, or the signal's reason
  */
 export async function untilCaughtUp(
   subscriptions: Pick<Subscriptions, 'status' | 'wake'>,
@@ -20,8 +26,11 @@ export async function untilCaughtUp(
     subscriptions.wake();
     const all = await Promise.all(names.map((name) => subscriptions.status(name)));
     const stuck = all.find(({ state, parked }) => state !== 'running' || parked > 0);
-    if (stuck)
-      throw new Error(`The projection ${stuck.name} is ${stuck.state}, and has parked ${stuck.parked} events.`);
+    if (stuck) {
+      throw new ProjectionStuckError(
+        `The projection ${stuck.name} will not catch up: it is ${stuck.state}, with ${stuck.parked} events parked.`,
+      );
+    }
     const lag = all.reduce((sum, status) => sum + status.lag.events, 0);
     onLag(lag);
     if (lag === 0) return;
