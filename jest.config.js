@@ -26,6 +26,7 @@ export default {
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
   globalSetup: '<rootDir>/test/setup/start-dynamodb.js',
+  setupFiles: ['<rootDir>/test/setup/own-dynamodb.js'],
   globalTeardown: '<rootDir>/test/setup/stop-dynamodb.js',
   testTimeout: 30_000,
   maxWorkers: 2,

@@ -1,5 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { DynamoDBClient, type DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
+import {
+  DeleteTableCommand,
+  DynamoDBClient,
+  UpdateTableCommand,
+  type DynamoDBClientConfig,
+} from '@aws-sdk/client-dynamodb';
 import { afterAll, expect } from '@jest/globals';
 import { policyFor, type PolicyDocument, type Scope } from '../../src/dynamodb/policies.js';
 import type { TableNames } from '../../src/index.js';
@@ -32,6 +37,19 @@ const watched: ReturnType<typeof guard>[] = [];
 afterAll(() => expect(watched.flatMap(({ refused }) => refused)).toEqual([]));
 
 const newTables: TableNames[] = [];
+
+// DynamoDB Local becomes slower with each table.
+afterAll(async () => {
+  const client = breakGlassClient();
+  const names = newTables.flatMap(({ events, bookkeeping }) => [events, bookkeeping]);
+  const remove = async (TableName: string) => {
+    await client.send(new UpdateTableCommand({ TableName, DeletionProtectionEnabled: false }));
+    await client.send(new DeleteTableCommand({ TableName }));
+  };
+  // Some tests only name tables, or delete them themselves.
+  for (let name = names.pop(); name !== undefined; name = names.pop()) await remove(name).catch(() => {});
+  client.destroy();
+}, 60_000);
 
 /** Tables that no other test file uses. */
 export function newTableNames(): TableNames {

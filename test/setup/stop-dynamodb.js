@@ -1,3 +1,3 @@
 export default async function stopDynamoDb() {
-  await globalThis.startedDynamoDb?.stop();
+  await Promise.all((globalThis.startedDynamoDbs ?? []).map((started) => started.stop()));
 }
