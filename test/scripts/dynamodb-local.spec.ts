@@ -20,17 +20,15 @@ afterEach(async () => {
 });
 
 describe('startDynamoDbLocal', () => {
-  it('answers DynamoDB requests, each start with tables of its own', async () => {
+  it('answers DynamoDB requests, each start with tables of its own, until stop() resolves', async () => {
     const [first, second] = await Promise.all([start(), start()]);
 
     await createTable(first, 'accounts');
 
     expect(await tableNames(first)).toEqual(['accounts']);
     expect(await tableNames(second)).toEqual([]);
-  });
 
-  it('has ended the process when stop() resolves', async () => {
-    const { pid, stop } = await start();
+    const { pid, stop } = first;
     expect(isRunning(pid)).toBe(true);
 
     await stop();
@@ -39,7 +37,7 @@ describe('startDynamoDbLocal', () => {
     await expect(stop()).resolves.toBeUndefined();
   });
 
-  it('keeps the tables in the data directory', async () => {
+  it('keeps the tables in the data directory, and its port, also after a kill -9', async () => {
     const parent = mkdtempSync(join(tmpdir(), 'dynamodb-local-'));
     stops.push(() => rmSync(parent, { recursive: true }));
     const dataDirectory = join(parent, 'data');
@@ -50,22 +48,15 @@ describe('startDynamoDbLocal', () => {
     const after = await start({ dataDirectory });
 
     expect(await tableNames(after)).toEqual(['accounts']);
+
+    process.kill(after.pid, 'SIGKILL');
     await after.stop();
-  });
 
-  it('starts again on its port with its tables after a kill -9', async () => {
-    const dataDirectory = mkdtempSync(join(tmpdir(), 'dynamodb-local-'));
-    stops.push(() => rmSync(dataDirectory, { recursive: true }));
-    const before = await start({ dataDirectory });
-    await createTable(before, 'accounts');
-    process.kill(before.pid, 'SIGKILL');
-    await before.stop();
+    const again = await start({ dataDirectory, port: Number(new URL(after.endpoint).port) });
 
-    const after = await start({ dataDirectory, port: Number(new URL(before.endpoint).port) });
-
-    expect(after.endpoint).toBe(before.endpoint);
-    expect(await tableNames(after)).toEqual(['accounts']);
-    await after.stop();
+    expect(again.endpoint).toBe(after.endpoint);
+    expect(await tableNames(again)).toEqual(['accounts']);
+    await again.stop();
   });
 
   it('ends with a process that is killed', async () => {
@@ -88,12 +79,6 @@ describe('startDynamoDbLocal', () => {
 
     expect(exitCode).toBe(0);
     await expectToEnd(Number(output));
-  });
-
-  it('lets a process end by itself after stop()', async () => {
-    const parent = runScript('await (await startDynamoDbLocal()).stop();');
-
-    expect(await once(parent, 'exit')).toEqual([0, null]);
   });
 
   it('says in one sentence what to do when there is no Java', async () => {
@@ -127,10 +112,12 @@ describe('dynamoDbEndpoint', () => {
     expect(await text(parent.stdout!)).toBe('http://dynamodb.test:8000\n');
   });
 
-  it('is a started DynamoDB Local without DYNAMODB_ENDPOINT', async () => {
+  it('is a started DynamoDB Local without DYNAMODB_ENDPOINT, which lets its process end after stop()', async () => {
     const parent = runScript(script, { DYNAMODB_ENDPOINT: undefined });
+    const [output, exit] = await Promise.all([text(parent.stdout!), once(parent, 'exit')]);
 
-    expect(await text(parent.stdout!)).toMatch(/^http:\/\/127\.0\.0\.1:\d+\n$/);
+    expect(output).toMatch(/^http:\/\/127\.0\.0\.1:\d+\n$/);
+    expect(exit).toEqual([0, null]);
   });
 });
 
