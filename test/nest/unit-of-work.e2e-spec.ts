@@ -457,7 +457,7 @@ describe.each<Storage>(['memory', 'dynamodb'])('the unit of work of a command (%
     });
 
     it('is won in the end by 8 handlers with many deposits each', async () => {
-      const deposits = storage === 'memory' ? 50 : 20;
+      const deposits = storage === 'memory' ? 50 : 12;
       await start({ options: { conflictRetries: 50 } });
       await open('hot');
       await Promise.all(
