@@ -13,6 +13,9 @@ import { EventStoreUnavailableError } from '../store/store-errors.js';
 import { failureName } from './failure.js';
 import { eventOfRecord } from './stream-record.js';
 
+/** The optional package that has to be installed for it. */
+export const STREAMS_PACKAGE = '@aws-sdk/client-dynamodb-streams';
+
 export interface DynamoDbEventStreamOptions {
   /** Its region, credentials and endpoint are used for the stream as well. */
   readonly client: DynamoDBClient;

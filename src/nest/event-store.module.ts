@@ -22,7 +22,7 @@ import { UnitsOfWork } from '../aggregate/units-of-work.js';
 import { DynamoDbBookkeeping } from '../dynamodb/dynamodb-bookkeeping.js';
 import { DynamoDbConnection } from '../dynamodb/dynamodb-connection.js';
 import { DynamoDbEventFeed } from '../dynamodb/dynamodb-event-feed.js';
-import { DynamoDbEventStream } from '../dynamodb/dynamodb-event-stream.js';
+import { DynamoDbEventStream, STREAMS_PACKAGE } from '../dynamodb/dynamodb-event-stream.js';
 import { DynamoDbEventStore } from '../dynamodb/dynamodb-event-store.js';
 import { provisionTables } from '../dynamodb/provision.js';
 import { checkTables } from '../dynamodb/table-check.js';
@@ -283,7 +283,7 @@ export class EventStoreModule
     } catch (error) {
       if ((error as { code?: unknown }).code !== 'ERR_MODULE_NOT_FOUND') throw error;
       throw new InvalidConfigurationError(
-        `subscriptions.source 'streams' needs a package: npm install @aws-sdk/client-dynamodb-streams`,
+        `subscriptions.source 'streams' needs a package: npm install ${STREAMS_PACKAGE}`,
       );
     }
     this.subscriptions.follow(this.stream);
