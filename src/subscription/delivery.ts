@@ -3,7 +3,9 @@ import type { EventFeed } from '../store/event-feed.js';
 import type { StoredEvent } from '../store/stored-event.js';
 import { backoff, isOutage } from './backoff.js';
 import type { EventHandler } from './event-handler.js';
+import { errorName } from './error-name.js';
 import { streamHash, type Admitted } from './gate.js';
+import { grouped } from './grouped.js';
 import type { ParkedEntry, Parking } from './parking.js';
 import type { PoisonPolicy } from './projection.js';
 
@@ -65,7 +67,7 @@ export class Delivery {
    */
   async deliver(admitted: readonly Admitted[]): Promise<void> {
     this.handled = new Map();
-    const streams = byStream(admitted).values();
+    const streams = grouped(admitted, ({ key }) => key).values();
     const lane = async () => {
       let batch: Keyed[] = [];
       let wanted = 0;
@@ -210,8 +212,9 @@ export class Delivery {
       }
     }
     // The text of the error may hold anything; it is in the parked event.
-    const name = error instanceof Error ? error.name : 'unknown failure';
-    this.report(`parked version ${event.version} of ${streamName(event.stream)} after ${attempts} attempts: ${name}`);
+    this.report(
+      `parked version ${event.version} of ${streamName(event.stream)} after ${attempts} attempts: ${errorName(error)}`,
+    );
     if (poison === 'stop-aggregate') this.held.add(key);
     if (poison === 'stop-subscription') throw new DeliveryEndedError('poison');
   }
@@ -226,14 +229,4 @@ interface Keyed {
 
 function placeOf(key: string, version: number): string {
   return `${key}#${version}`;
-}
-
-function byStream(admitted: readonly Admitted[]): ReadonlyMap<string, readonly Admitted[]> {
-  const streams = new Map<string, Admitted[]>();
-  for (const each of admitted) {
-    const known = streams.get(each.key);
-    if (known) known.push(each);
-    else streams.set(each.key, [each]);
-  }
-  return streams;
 }

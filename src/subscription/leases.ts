@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Bookkeeping, BookkeepingEntry } from '../store/bookkeeping.js';
+import { positionAt } from '../store/event-feed.js';
 
 /** How far a partition's reader has come. */
 export interface Checkpoint {
@@ -11,7 +12,13 @@ export interface Checkpoint {
   readonly recent: Readonly<Record<string, number>>;
 }
 
-interface Lease {
+/** Where to begin when nothing is kept yet; milliseconds since 1970. */
+export function checkpointAt(time: number): Checkpoint {
+  const position = positionAt(time);
+  return { settled: position, lead: position, recent: {} };
+}
+
+export interface Lease {
   /** The process that reads the partition. */
   readonly owner?: string;
   readonly checkpoint?: Checkpoint;
@@ -69,7 +76,7 @@ export class Leases {
     private readonly bookkeeping: Bookkeeping,
     subscription: string,
   ) {
-    this.subject = leaseSubject(subscription);
+    this.subject = ['subscription', subscription];
   }
 
   async all(): Promise<ReadonlyMap<string, BookkeepingEntry<Lease>>> {
@@ -109,15 +116,11 @@ export class Leases {
   }
 }
 
-export function leaseSubject(subscription: string): readonly string[] {
-  return ['subscription', subscription];
-}
-
 function idOf(partition: string): string {
   return `slice#${partition}`;
 }
 
-export function checkpointIn(leases: ReadonlyMap<string, BookkeepingEntry<Lease>>, partition: string) {
+export function leaseOf(leases: ReadonlyMap<string, BookkeepingEntry<Lease>>, partition: string): Lease | undefined {
   return leases.get(idOf(partition))?.value;
 }
 
@@ -149,14 +152,14 @@ export class Membership {
   async renew(subscriptions: readonly string[]): Promise<void> {
     const at = performance.now();
     const value: Presence = { subscriptions };
-    if (await this.bookkeeping.write(WORKERS, this.id, value, this.revision)) {
+    const written = await this.bookkeeping.write(WORKERS, this.id, value, this.revision);
+    if (written) {
       this.revision++;
       this.renewedAt = at;
-    } else {
-      // It was forgotten by the others, or a write of its own was done without its hearing of it.
-      this.revision = (await this.look()).find(({ id }) => id === this.id)?.revision ?? 0;
     }
     await this.look();
+    // It was forgotten by the others, or a write of its own was done without its hearing of it.
+    if (!written) this.revision = this.present.find(({ id }) => id === this.id)?.revision ?? 0;
   }
 
   /** The processes that work at a subscription, this one among them, in an order that all of them agree on. */
@@ -179,7 +182,7 @@ export class Membership {
     return id === this.id || performance.now() - (this.seen.get(id)?.at ?? -Infinity) < this.leaseMs;
   }
 
-  private async look(): Promise<readonly BookkeepingEntry<Presence>[]> {
+  private async look(): Promise<void> {
     this.present = await this.bookkeeping.entries<Presence>(WORKERS);
     const now = performance.now();
     for (const { id, revision } of this.present) {
@@ -187,6 +190,5 @@ export class Membership {
       if (known?.revision !== revision) this.seen.set(id, { revision, at: now });
       else if (now - known.at > FORGOTTEN_AFTER * this.leaseMs) await this.bookkeeping.remove(WORKERS, id, revision);
     }
-    return this.present;
   }
 }

@@ -75,8 +75,9 @@ export class Parking {
       parkedAt: new Date().toISOString(),
     };
     const id = idOf(event);
+    if (await this.bookkeeping.write(this.subject, id, value, 0)) return;
+    // It fails again after a retry, or another process that had the partition before has parked it as well.
     const known = (await this.list()).find(({ parked }) => parked.id === id);
-    // Another process that had the partition before may have parked it as well.
     await this.bookkeeping.write(this.subject, id, value, known?.revision ?? 0);
   }
 

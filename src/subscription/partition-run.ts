@@ -5,7 +5,7 @@ import { Delivery, DeliveryEndedError, type DeliveryOptions } from './delivery.j
 import type { EventHandler } from './event-handler.js';
 import { FeedReader, type FeedTiming } from './feed-reader.js';
 import { Gate, streamHash, type Admitted, type Passed } from './gate.js';
-import { LeaseLostError, type Checkpoint, type HeldLease } from './leases.js';
+import { checkpointAt, LeaseLostError, type Checkpoint, type HeldLease } from './leases.js';
 import type { ParkedEntry, Parking } from './parking.js';
 
 export interface PartitionRunOptions extends DeliveryOptions {
@@ -58,8 +58,7 @@ export class PartitionRun {
     private readonly parts: PartitionRunParts,
     private readonly options: PartitionRunOptions,
   ) {
-    const start = positionAt(options.from);
-    const { settled, lead, recent } = lease.checkpoint ?? { settled: start, lead: start, recent: {} };
+    const { settled, lead, recent } = lease.checkpoint ?? checkpointAt(options.from);
     this.reader = new FeedReader(parts.feed, lease.partition, options.timing, { settled, lead });
     this.gate = new Gate(parts.feed, settled, recent, lead);
     this.recentSaved = Object.keys(recent).length > 0;

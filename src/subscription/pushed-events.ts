@@ -7,7 +7,8 @@ import { Delivery, DeliveryEndedError, type DeliveryOptions } from './delivery.j
 import type { EventHandler } from './event-handler.js';
 import { firstVersionSince } from './first-version.js';
 import { streamHash, type Admitted } from './gate.js';
-import { checkpointIn, type Leases } from './leases.js';
+import { grouped } from './grouped.js';
+import { leaseOf, type Leases } from './leases.js';
 import type { ParkedEntry, Parking } from './parking.js';
 
 export interface PushedEventsOptions extends DeliveryOptions {
@@ -65,11 +66,8 @@ export class PushedEvents {
     const busy = await this.settleRequested();
     const entries = await this.parts.parking.list();
     const streams = byStream(events.filter(({ eventTime }) => eventTime >= this.options.from));
-    const partitions = new Map<string, Pushed[]>();
-    for (const each of streams.filter(({ key }) => !busy.has(key))) {
-      const partition = this.parts.feed.partitionOf(each.stream);
-      partitions.set(partition, [...(partitions.get(partition) ?? []), each]);
-    }
+    const free = streams.filter(({ key }) => !busy.has(key));
+    const partitions = grouped(free, ({ stream }) => this.parts.feed.partitionOf(stream));
     const again = await sideBySide([...partitions], partitions.size, ([partition, pushed]) =>
       this.handlePartition(partition, pushed, entries),
     );
@@ -126,7 +124,7 @@ export class PushedEvents {
     if (first!.version <= next) return next;
     const { from } = this.options;
     this.checkpoints ??= this.parts.leases.all();
-    const checkpoint = checkpointIn(await this.checkpoints, partition)?.checkpoint;
+    const checkpoint = leaseOf(await this.checkpoints, partition)?.checkpoint;
     const since = Math.max(from, checkpoint ? timeOf(checkpoint.settled) : 0);
     const recent = (checkpoint?.recent[key] ?? 0) + 1;
     if (since === 0 || recent > 1) return recent;
@@ -169,15 +167,9 @@ export class PushedEvents {
 }
 
 function byStream(events: readonly StoredEvent[]): readonly Pushed[] {
-  const streams = new Map<string, { key: string; stream: StreamId; events: StoredEvent[] }>();
-  for (const event of events) {
-    const key = streamHash(event.stream);
-    const known = streams.get(key);
-    if (known) known.events.push(event);
-    else streams.set(key, { key, stream: event.stream, events: [event] });
-  }
-  return [...streams.values()].map(({ events: found, ...rest }) => ({
-    ...rest,
+  return [...grouped(events, ({ stream }) => streamHash(stream))].map(([key, found]) => ({
+    key,
+    stream: found[0]!.stream,
     events: found.toSorted((one, other) => one.version - other.version),
   }));
 }

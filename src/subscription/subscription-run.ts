@@ -3,6 +3,7 @@ import type { Bookkeeping } from '../store/bookkeeping.js';
 import type { StoredEvent } from '../store/stored-event.js';
 import { isOutage } from './backoff.js';
 import { DeliveryEndedError } from './delivery.js';
+import { errorName } from './error-name.js';
 import type { EventHandler } from './event-handler.js';
 import type { FeedTiming } from './feed-reader.js';
 import { Leases, type Membership } from './leases.js';
@@ -91,11 +92,9 @@ export class SubscriptionRun {
       return await new PushedEvents(this, { ...this.plan, endsAt }).handle(own);
     } catch (error) {
       if (error instanceof DeliveryEndedError) {
-        if (error.reason === 'poison') await this.stop();
+        if (error.reason === 'poison') await this.setState('stopped');
       } else if (!isOutage(error)) {
-        this.report(
-          `a batch ended with ${error instanceof Error ? error.name : 'an unknown failure'}, and is to come again`,
-        );
+        this.report(`a batch ended with ${errorName(error)}, and is to come again`);
       }
       return own;
     }
@@ -148,8 +147,8 @@ export class SubscriptionRun {
     }
   }
 
-  private async stop(): Promise<void> {
-    await this.changeControl((control) => ({ ...control, state: 'stopped' }));
+  async setState(state: Control['state']): Promise<void> {
+    await this.changeControl((control) => ({ ...control, state }));
   }
 
   private start(lease: Awaited<ReturnType<Leases['take']>>[number]): void {
@@ -160,12 +159,10 @@ export class SubscriptionRun {
     const over = run
       .run()
       .then(async (end) => {
-        if (end === 'poison') await this.stop();
+        if (end === 'poison') await this.setState('stopped');
       })
       .catch((error: unknown) => {
-        report(
-          `${partition} ended with ${error instanceof Error ? error.name : 'an unknown failure'}, and begins anew`,
-        );
+        report(`${partition} ended with ${errorName(error)}, and begins anew`);
       })
       .finally(() => this.runs.delete(partition));
     this.runs.set(partition, { run, over });

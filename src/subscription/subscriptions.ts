@@ -8,10 +8,11 @@ import type { EventStream } from '../store/event-stream.js';
 import type { EventSubscription, SubscribeOptions } from '../store/event-subscription.js';
 import { recordedVersionFrom, type StoredEvent } from '../store/stored-event.js';
 import { isOutage } from './backoff.js';
+import { errorName } from './error-name.js';
 import type { EventHandler } from './event-handler.js';
 import type { FeedTiming } from './feed-reader.js';
 import { Gate, streamHash } from './gate.js';
-import { checkpointIn, Membership } from './leases.js';
+import { checkpointAt, leaseOf, Membership } from './leases.js';
 import type { ParkedEvent } from './parking.js';
 import { PulledEvents } from './pulled-events.js';
 import { StreamFollower, type StreamFollowerTiming } from './stream-follower.js';
@@ -142,7 +143,7 @@ export class Subscriptions {
     const [{ state }, leases, parked] = await Promise.all([run.control(), run.leases.all(), run.parking.list()]);
     const start = positionAt(run.plan.from);
     const leadOf = (partition: string) =>
-      run.leadOf(partition) ?? checkpointIn(leases, partition)?.checkpoint?.lead ?? start;
+      run.leadOf(partition) ?? leaseOf(leases, partition)?.checkpoint?.lead ?? start;
     let events = 0;
     let oldest = Infinity;
     for (const partition of run.partitions) {
@@ -164,7 +165,7 @@ export class Subscriptions {
       },
       parked: parked.length,
       partitions: run.partitions.map((partition) => {
-        const owner = checkpointIn(leases, partition)?.owner;
+        const owner = leaseOf(leases, partition)?.owner;
         const handledUntil = new Date(timeOf(leadOf(partition)));
         return { partition, handledUntil, ...(owner !== undefined && { owner }) };
       }),
@@ -173,14 +174,14 @@ export class Subscriptions {
 
   /** Stops a subscription in all processes, within a third of the lease time, until `resume`. */
   async pause(name: string): Promise<void> {
-    await this.run(name).changeControl((control) => ({ ...control, state: 'paused' }));
+    await this.run(name).setState('paused');
     await this.tickNow();
     await this.run(name).settled();
   }
 
   /** Goes on after `pause`, or after an event at which the subscription stopped. */
   async resume(name: string): Promise<void> {
-    await this.run(name).changeControl((control) => ({ ...control, state: 'running' }));
+    await this.run(name).setState('running');
     await this.tickNow();
   }
 
@@ -190,8 +191,7 @@ export class Subscriptions {
    */
   async reset(name: string, from: Date): Promise<void> {
     const run = this.run(name);
-    const start = positionAt(from.getTime());
-    await run.leases.reset(run.partitions, { settled: start, lead: start, recent: {} });
+    await run.leases.reset(run.partitions, checkpointAt(from.getTime()));
     run.endAll();
     await run.settled();
     await this.tickNow();
@@ -223,7 +223,6 @@ export class Subscriptions {
     const { plan, partitions, leases, parking } =
       typeof of === 'string' ? this.run(of) : this.newRun(planOf(of), NOBODY);
     const [all, parked] = await Promise.all([leases.all(), parking.list()]);
-    const start = positionAt(plan.from);
     for (const partition of partitions) {
       const held = new Set<string>();
       for (const { key, parked: each } of parked.filter((entry) => entry.partition === partition)) {
@@ -232,7 +231,7 @@ export class Subscriptions {
         const toVersion = each.poison === 'skip' ? { toVersion: each.version } : {};
         yield* this.recordedIn(each.stream, { fromVersion: each.fromVersion, ...toVersion });
       }
-      const checkpoint = checkpointIn(all, partition)?.checkpoint ?? { settled: start, lead: start, recent: {} };
+      const checkpoint = leaseOf(all, partition)?.checkpoint ?? checkpointAt(plan.from);
       const gate = new Gate(this.feed, checkpoint.settled, checkpoint.recent, checkpoint.lead);
       for (let from = checkpoint.settled, more = true; more;) {
         const page = await this.feed.read(partition, from, END_OF_TIME);
@@ -325,7 +324,7 @@ export class Subscriptions {
       await this.membership.renew([...this.active]);
       for (const [name, run] of this.runs) if (this.active.has(name)) await run.tick(this.membership);
     } catch (error) {
-      if (!isOutage(error)) this.report(`the leases could not be renewed: ${(error as Error).name}`);
+      if (!isOutage(error)) this.report(`the leases could not be renewed: ${errorName(error)}`);
     }
     // Others may have taken over by now what this process still reads.
     if (!this.membership.isCurrent) for (const run of this.runs.values()) run.endAll();

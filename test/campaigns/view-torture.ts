@@ -8,7 +8,7 @@ import { DynamoDbBookkeeping } from '../../src/dynamodb/dynamodb-bookkeeping.js'
 import { feedPlace, feedSlice } from '../../src/dynamodb/index-keys.js';
 import { streamKey } from '../../src/event/stream-id.js';
 import { timeOf } from '../../src/store/event-feed.js';
-import { checkpointIn, Leases } from '../../src/subscription/leases.js';
+import { leaseOf, Leases } from '../../src/subscription/leases.js';
 import { Parking } from '../../src/subscription/parking.js';
 import { campaign } from './campaign.js';
 import { startChild } from './child-processes.js';
@@ -154,7 +154,7 @@ class View {
     const leases = await this.leases.all();
     for (const id of ids) {
       const { slice } = feedPlace(streamKey(streamOf(id)), '');
-      const settled = checkpointIn(leases, feedSlice(COUNTER, slice))?.checkpoint?.settled;
+      const settled = leaseOf(leases, feedSlice(COUNTER, slice))?.checkpoint?.settled;
       const passed = settled === undefined ? 0 : this.log.versionBefore(id, timeOf(settled));
       if (passed === 0) continue;
       this.checked++;
