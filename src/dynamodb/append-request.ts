@@ -64,10 +64,11 @@ export function appendRequest(writes: readonly TransactItem[], token: string): A
 }
 
 /** What a write adds to the size of its transaction: DynamoDB counts conditions as well. */
-export function writeBytes({ Put, Delete }: TransactItem): number {
-  const { ConditionExpression = '', ExpressionAttributeValues = {} } = (Put ?? Delete)!;
-  const content = Put ? itemBytes(Put.Item!) : itemBytes(Delete!.Key!);
-  return content + Buffer.byteLength(ConditionExpression) + itemBytes(ExpressionAttributeValues);
+export function writeBytes({ Put, Delete, Update, ConditionCheck }: TransactItem): number {
+  const { ConditionExpression = '', ExpressionAttributeValues = {} } = (Put ?? Delete ?? Update ?? ConditionCheck)!;
+  const content = Put ? itemBytes(Put.Item!) : itemBytes((Delete ?? Update ?? ConditionCheck)!.Key!);
+  const expressions = ConditionExpression + (Update?.UpdateExpression ?? '');
+  return content + Buffer.byteLength(expressions) + itemBytes(ExpressionAttributeValues);
 }
 
 /** Overwrites an older snapshot only. One of a later shape wins over any of an earlier shape. */

@@ -20,7 +20,10 @@ export interface EventIdentity {
 
 /** The writes of a commit by position, and who holds the place of one in the table. */
 export interface CommitPlaces {
-  identityOf(position: number): EventIdentity;
+  /** None where what is written does not tell whose it is; such writes stand behind all that do. */
+  identityOf(position: number): EventIdentity | undefined;
+  /** Whether a place that is taken stays so; otherwise an earlier request may still find it free when it comes late. */
+  staysTaken(position: number): boolean;
   /** @throws EventStoreUnavailableError when it cannot be read */
   holderOf(position: number): Promise<EventIdentity | undefined>;
 }
@@ -48,20 +51,22 @@ export async function writeCommit(
     } catch (thrown) {
       if (!(thrown instanceof WriteFailure)) throw thrown;
       const { error, kind } = thrown;
+      mayBeStored ||= kind === 'unknown';
       const refusals = conditionRefusals(error);
       if (refusals.length > 0) {
         const [{ position, item }] = refusals as [ConditionRefusal];
         const wanted = places.identityOf(position);
         try {
-          const holder = item ? identityIn(item) : await places.holderOf(position);
-          const ours = holder?.commitId === wanted.commitId && holder.eventId === wanted.eventId;
-          return ours ? { kind: 'stored' } : { kind: 'conflict', taken: position };
+          const holder = !wanted ? undefined : item ? identityIn(item) : await places.holderOf(position);
+          const ours = wanted && holder?.commitId === wanted.commitId && holder.eventId === wanted.eventId;
+          if (ours) return { kind: 'stored' };
+          if (mayBeStored && !places.staysTaken(position)) return { kind: 'unknown', lastFailure: failureName(error) };
+          return { kind: 'conflict', taken: position };
         } catch (unread) {
           // Whose the place is cannot be learned, and it may be our own.
           return { kind: 'unknown', lastFailure: failureName(unread) };
         }
       }
-      mayBeStored ||= kind === 'unknown';
       if (cancelledKind(error, kind) === 'rejected') {
         if (!mayBeStored) throw refused(error, request.kind === 'put' ? request.input.TableName : tableOf(request));
         return { kind: 'unknown', lastFailure: failureName(error) };

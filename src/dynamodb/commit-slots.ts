@@ -1,5 +1,6 @@
 import type { TableNames } from './table.js';
-import { assertEventSizes, COMMIT_LIMITS } from '../store/commit-limits.js';
+import { assertEventSizes, assertWriteCount, COMMIT_LIMITS } from '../store/commit-limits.js';
+import type { JoinedWrite } from '../store/joined-write.js';
 import type { PreparedAppend, PreparedCommit, PreparedRecord } from '../store/prepare-commit.js';
 import type { StoredEvent } from '../store/stored-event.js';
 import type { UniqueWrite } from '../store/unique-values.js';
@@ -13,15 +14,17 @@ export interface PlacedAppend {
 }
 
 /** One write of a commit, and what it is: that tells what it means when its condition fails. */
-export type CommitSlot = { readonly write: TransactItem; readonly identity: EventIdentity } & (
+export type CommitSlot = { readonly write: TransactItem; readonly identity: EventIdentity | undefined } & (
   | { readonly kind: 'record'; readonly record: PreparedRecord }
   | { readonly kind: 'event'; readonly append: PreparedAppend; readonly event: StoredEvent }
   | { readonly kind: 'unique'; readonly unique: UniqueWrite }
+  | { readonly kind: 'joined'; readonly joined: JoinedWrite }
 );
 
 /**
  * All writes of a commit, the one that says most when it is refused first: a command that was carried out before has
- * changed its streams as well, and who lost the race for a stream is to decide again before a taken value counts.
+ * changed its streams as well, and who lost the race for a stream is to decide again before a taken value counts. What
+ * inline projections write comes last, as its conditions are about what the command was decided on.
  *
  * States that would make the commit too large are left out: they only save work, and must not stop the events.
  *
@@ -30,6 +33,7 @@ export type CommitSlot = { readonly write: TransactItem; readonly identity: Even
 export function commitSlots(
   { commitId, idempotency, unique }: PreparedCommit,
   placed: readonly PlacedAppend[],
+  joined: readonly JoinedWrite[],
   tables: TableNames,
 ): readonly CommitSlot[] {
   const identity = { commitId, eventId: '' };
@@ -49,8 +53,17 @@ export function commitSlots(
     identity,
     unique: change,
   }));
-  const otherBytes = [...records, ...uniques].reduce((sum, { write }) => sum + writeBytes(write), 0);
-  return [...records, ...eventSlots(placed, tables.events, otherBytes), ...uniques];
+  // Nothing in their items tells whose they are; the events of the same commit do.
+  const views = joined.map((each) => ({
+    kind: 'joined' as const,
+    write: each.write as TransactItem,
+    identity: undefined,
+    joined: each,
+  }));
+  const otherBytes = [...records, ...uniques, ...views].reduce((sum, { write }) => sum + writeBytes(write), 0);
+  const slots = [...records, ...eventSlots(placed, tables.events, otherBytes), ...uniques, ...views];
+  assertWriteCount(slots.length);
+  return slots;
 }
 
 function eventSlots(placed: readonly PlacedAppend[], tableName: string, otherBytes: number) {

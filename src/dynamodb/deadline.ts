@@ -49,6 +49,19 @@ export class Deadline {
     await this.wait((0.5 + Math.random() / 2) * ceilingOf(attempt));
   }
 
+  /** What a promise becomes, or what `late` says when it is not settled by the deadline. */
+  async over<T>(promise: Promise<T>, late: () => T): Promise<T> {
+    let timer: NodeJS.Timeout | undefined;
+    const passed = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, this.remainingMs);
+    });
+    try {
+      return await Promise.race([promise, passed.then(late)]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
   private async wait(milliseconds: number): Promise<void> {
     const { signal } = this;
     // It rejects when the signal ends it; whoever waited looks at the signal next.

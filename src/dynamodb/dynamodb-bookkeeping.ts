@@ -4,7 +4,7 @@ import { joinedKey, type StreamId } from '../event/stream-id.js';
 import { Bookkeeping, type BookkeepingEntry, type ProjectOutcome, type StreamPosition } from '../store/bookkeeping.js';
 import { sideBySide } from '../store/side-by-side.js';
 import { EventStoreUnavailableError } from '../store/store-errors.js';
-import { TableWriteRefusedError, type TableWrite } from '../store/table-write.js';
+import { invalidWritesError, refusedByConditionError, type TableWrite } from '../store/table-write.js';
 import { appendRequest, type TransactItem } from './append-request.js';
 import { entryFrom, entryItem, positionFrom, positionItem, positionKey } from './bookkeeping-items.js';
 import { writeCommit, type WriteOutcome } from './commit-protocol.js';
@@ -75,17 +75,12 @@ export class DynamoDbBookkeeping extends Bookkeeping {
         ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
       },
     }));
-    const outcome = await this.send([...moves, ...writes], writeId).catch((error: unknown) => {
-      if (!(error instanceof RequestRefusedError && error.isInvalid)) throw error;
-      throw new TableWriteRefusedError(
-        `DynamoDB takes no transaction with these writes of a projection, to ${tables(writes)}: look for an item that is written twice, is too large, or has another key than its table.`,
-      );
+    const outcome = await this.send([...moves, ...writes], writeId, positions.length).catch((error: unknown) => {
+      throw error instanceof RequestRefusedError && error.isInvalid ? invalidWritesError(writes) : error;
     });
     if (outcome.kind === 'stored') return outcome;
     if (outcome.taken < positions.length) return { kind: 'passed', index: outcome.taken };
-    throw new TableWriteRefusedError(
-      `A write of the projection was refused by its own condition, on table "${tableOf(writes[outcome.taken - positions.length]!)}".`,
-    );
+    throw refusedByConditionError(positions[0]!.projection, writes[outcome.taken - positions.length]!);
   }
 
   override async positionsOf(projection: string, streams: readonly StreamId[]): Promise<readonly number[]> {
@@ -105,16 +100,22 @@ export class DynamoDbBookkeeping extends Bookkeeping {
   }
 
   private async change(write: TransactItem, writeId: string): Promise<boolean> {
-    return (await this.send([write], writeId)).kind === 'stored';
+    return (await this.send([write], writeId, 1)).kind === 'stored';
   }
 
-  /** @throws EventStoreUnavailableError also where the write may have been done */
+  /**
+   * @param own how many of the writes, from the first on, are to items of this table
+   * @throws EventStoreUnavailableError also where the write may have been done
+   */
   private async send(
     writes: readonly TransactItem[],
     writeId: string,
+    own: number,
   ): Promise<Exclude<WriteOutcome, { kind: 'unknown' }>> {
     const places = {
-      identityOf: () => ({ commitId: writeId, eventId: '' }),
+      identityOf: (position: number) => (position < own ? { commitId: writeId, eventId: '' } : undefined),
+      // Revisions and positions only grow.
+      staysTaken: (position: number) => position < own,
       // What failed its condition without an item in its place is nobody's.
       holderOf: async () => undefined,
     };
@@ -133,12 +134,4 @@ function hasRevision(revision: number) {
       ? { ConditionExpression: 'attribute_not_exists(pk)' }
       : { ConditionExpression: 'revision = :revision', ExpressionAttributeValues: { ':revision': revision } };
   return { ...condition, ReturnValuesOnConditionCheckFailure: 'ALL_OLD' as const };
-}
-
-function tables(writes: readonly TableWrite[]): string {
-  return [...new Set(writes.map((write) => `"${tableOf(write)}"`))].join(', ');
-}
-
-function tableOf(write: TableWrite): string {
-  return Object.values(write as Record<string, { TableName: string }>)[0]!.TableName;
 }

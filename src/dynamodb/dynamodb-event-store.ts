@@ -9,6 +9,7 @@ import type { EventQuery } from '../store/event-query.js';
 import { EventStore, type OperationOptions, type ReadRange, type TenantOptions } from '../store/event-store.js';
 import { keyOf, type IdempotencyKey, type IdempotencyRecord } from '../store/idempotency.js';
 import { idempotencyKeyText } from '../store/idempotency-key-text.js';
+import type { JoinedWrite } from '../store/joined-write.js';
 import { ANY_VERSION, NO_STREAM } from '../store/expected-version.js';
 import { prepareCommit, type PreparedAppend, type PreparedCommit } from '../store/prepare-commit.js';
 import { versionRange } from '../store/read-range.js';
@@ -17,9 +18,11 @@ import {
   CommitOutcomeUnknownError,
   ConcurrencyError,
   DuplicateCommandError,
+  EventStoreUnavailableError,
   UniqueConstraintError,
 } from '../store/store-errors.js';
 import { placeEvents, recordedVersionFrom, recordInstances, type StoredEvent } from '../store/stored-event.js';
+import { invalidWritesError, refusedByConditionError } from '../store/table-write.js';
 import { appendRequest, snapshotRequest } from './append-request.js';
 import { RECORD_SORT_KEY, recordFrom, UNIQUE_SORT_KEY } from './bookkeeping-items.js';
 import { writeCommit, type CommitPlaces } from './commit-protocol.js';
@@ -28,7 +31,7 @@ import { Deadline, Wait } from './deadline.js';
 import { IndexReader } from './index-reader.js';
 import { snapshotItem } from './items.js';
 import { itemQuery } from './query-request.js';
-import { Sender } from './sender.js';
+import { RequestRefusedError, Sender } from './sender.js';
 import { StreamReader } from './stream-reader.js';
 import type { TableNames } from './table.js';
 
@@ -70,12 +73,14 @@ export class DynamoDbEventStore extends EventStore {
     const firstToken = commit.commitId === undefined ? commitId : randomUUID();
     for (let token = firstToken; ; token = randomUUID()) {
       const placed = await this.place(prepared, deadline);
-      const slots = commitSlots(prepared, placed, this.tables);
+      const joined = await this.joinedBefore(deadline, placed);
+      const slots = commitSlots(prepared, placed, joined, this.tables);
       const request = appendRequest(
         slots.map(({ write }) => write),
         token,
       );
-      const outcome = await writeCommit(this.sender, request, this.placesOf(slots, deadline), deadline);
+      const places = this.placesOf(slots, deadline);
+      const outcome = await writeCommit(this.sender, request, places, deadline).catch(orInvalidWrites(joined));
       if (outcome.kind === 'stored') return stored(prepared, placed);
       if (outcome.kind === 'unknown') {
         const { lastFailure } = outcome;
@@ -85,6 +90,7 @@ export class DynamoDbEventStore extends EventStore {
       const taken = slots[outcome.taken]!;
       if (taken.kind === 'record') throw new DuplicateCommandError(keyOf(taken.record));
       if (taken.kind === 'unique') throw new UniqueConstraintError(taken.unique.constraint, taken.unique.stream);
+      if (taken.kind === 'joined') throw refusedByConditionError(taken.joined.projection, taken.joined.write);
       const { append, event } = taken;
       if (append.expectedVersion !== ANY_VERSION) {
         const head = await this.reader.head(append.key, deadline);
@@ -146,8 +152,10 @@ export class DynamoDbEventStore extends EventStore {
   private placesOf(slots: readonly CommitSlot[], deadline: Deadline): CommitPlaces {
     return {
       identityOf: (position) => slots[position]!.identity,
+      staysTaken: (position) => ['event', 'record'].includes(slots[position]!.kind),
       holderOf: async (position) => {
         const slot = slots[position]!;
+        if (slot.kind === 'joined') return undefined;
         if (slot.kind === 'event') return this.reader.at(slot.append.key, slot.event.version, deadline);
         const [pk, sk] =
           slot.kind === 'record' ? [slot.record.keyText, RECORD_SORT_KEY] : [slot.unique.key, UNIQUE_SORT_KEY];
@@ -161,6 +169,17 @@ export class DynamoDbEventStore extends EventStore {
     const wait = Wait.of(this.deadlineMs, range);
     const events = this.reader.read(stream, streamKey(stream), versionRange(range), wait);
     for await (const event of events) yield recordedVersionFrom(event, this.registry);
+  }
+
+  /** @throws EventStoreUnavailableError when the methods of inline projections are not ready by the deadline */
+  private async joinedBefore(deadline: Deadline, placed: readonly PlacedAppend[]): Promise<readonly JoinedWrite[]> {
+    if (!this.joinCommits) return [];
+    const joined = this.joinedWrites(placed.flatMap(({ events }) => events));
+    return deadline.over(joined, () => {
+      throw new EventStoreUnavailableError(
+        'Inline projections had not returned at the deadline. Nothing was written. Let their methods only add to context.transaction, or raise deadlineMs.',
+      );
+    });
   }
 
   /** Gives every event its version. A head that a load has shown, or that must not exist, needs no request. */
@@ -197,5 +216,13 @@ function stored({ commitId }: PreparedCommit, placed: readonly PlacedAppend[]): 
   return {
     commitId,
     appended: placed.map(({ append, events }) => ({ stream: append.stream, version: events.at(-1)!.version })),
+  };
+}
+
+/** DynamoDB takes the writes of commits, as these are checked before; what it refuses is of inline projections. */
+function orInvalidWrites(joined: readonly JoinedWrite[]): (error: unknown) => never {
+  return (error) => {
+    const isTheirs = joined.length > 0 && error instanceof RequestRefusedError && error.isInvalid;
+    throw isTheirs ? invalidWritesError(joined.map(({ write }) => write)) : error;
   };
 }

@@ -36,6 +36,7 @@ import type { EventStream } from '../store/event-stream.js';
 import { InMemoryBookkeeping } from '../store/in-memory-bookkeeping.js';
 import { InMemoryEventFeed } from '../store/in-memory-event-feed.js';
 import { InMemoryEventStore } from '../store/in-memory-event-store.js';
+import { InlineProjections } from '../subscription/inline-projections.js';
 import { Subscriptions } from '../subscription/subscriptions.js';
 import { COMMAND_CONTEXT_SOURCES } from './command-context.interceptor.js';
 import { CommandUnitOfWork } from './command-unit-of-work.js';
@@ -147,16 +148,18 @@ const providers: Provider[] = [
     useFactory: (store: EventStore, registry: EventRegistry, snapshots: SnapshotWriter) =>
       new UnitsOfWork(store, registry, snapshots),
   },
+  InlineProjections,
   {
     provide: ProjectionExplorer,
-    inject: [ModulesContainer, Subscriptions, AggregateRegistry, EventRegistry, Bookkeeping],
+    inject: [ModulesContainer, Subscriptions, AggregateRegistry, EventRegistry, Bookkeeping, InlineProjections],
     useFactory: (
       modules: ModulesContainer,
       subscriptions: Subscriptions,
       aggregates: AggregateRegistry,
       registry: EventRegistry,
       bookkeeping: Bookkeeping,
-    ) => new ProjectionExplorer(modules, subscriptions, aggregates, registry, bookkeeping),
+      inline: InlineProjections,
+    ) => new ProjectionExplorer(modules, subscriptions, aggregates, registry, bookkeeping, inline),
   },
   {
     provide: CommittedEvents,
@@ -212,6 +215,7 @@ export class EventStoreModule
     @Inject(EventStore) private readonly store: EventStore,
     @Inject(Subscriptions) private readonly subscriptions: Subscriptions,
     @Inject(ProjectionExplorer) private readonly projections: ProjectionExplorer,
+    @Inject(InlineProjections) private readonly inline: InlineProjections,
     @Optional() @Inject(EVENTS_ARE_PUSHED) private readonly eventsArePushed = false,
   ) {
     super();
@@ -242,6 +246,7 @@ export class EventStoreModule
 
   async onModuleInit(): Promise<void> {
     this.projections.addAll();
+    if (!this.inline.isEmpty) this.store.joinCommits = (events) => this.inline.writesOf(events);
     this.store.follow = (options) => this.subscriptions.pull(options);
     await this.registry.prepareValidation();
     await this.openTables();

@@ -4,8 +4,11 @@ import type { AggregateRegistry } from '../aggregate/aggregate-registry.js';
 import type { Class } from '../event/class-type.js';
 import type { EventRegistry } from '../event/event-registry.js';
 import type { Bookkeeping } from '../store/bookkeeping.js';
+import { generationOf } from '../subscription/generation.js';
+import type { InlineProjections } from '../subscription/inline-projections.js';
 import { handlersOf, projectionDefinitionOf, type ProjectionDefinition } from '../subscription/projection.js';
 import { ProjectionHandler } from '../subscription/projection-handler.js';
+import { ProjectionMethods } from '../subscription/projection-methods.js';
 import { ProjectionError } from '../subscription/subscription-errors.js';
 import type { Subscriptions } from '../subscription/subscriptions.js';
 
@@ -17,6 +20,7 @@ export class ProjectionExplorer {
     private readonly aggregates: AggregateRegistry,
     private readonly registry: EventRegistry,
     private readonly bookkeeping: Bookkeeping,
+    private readonly inline: InlineProjections,
   ) {}
 
   /** @throws ProjectionError, SubscriptionError, EventRegistrationError naming the class and the fix */
@@ -42,7 +46,12 @@ export class ProjectionExplorer {
     const eventClasses = handlersOf(projectionClass).map(({ eventClass }) => eventClass);
     this.registry.register(...eventClasses);
     const aggregateTypes = this.aggregateTypes(projectionClass, definition, eventClasses);
-    const { name, from, concurrency, attempts, poison } = definition;
+    const { name, from, concurrency, attempts, poison, batch } = definition;
+    const methods = new ProjectionMethods(projection, this.registry);
+    if (definition.inline) {
+      this.inline.add(name, aggregateTypes, methods);
+      return;
+    }
     const plan = {
       name,
       aggregateTypes,
@@ -51,7 +60,7 @@ export class ProjectionExplorer {
       attempts,
       poison,
     };
-    this.subscriptions.add(plan, new ProjectionHandler(projection, definition, this.registry, this.bookkeeping));
+    this.subscriptions.add(plan, new ProjectionHandler(methods, batch, generationOf(name, 1), this.bookkeeping));
   }
 
   private aggregateTypes(

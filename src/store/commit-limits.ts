@@ -17,6 +17,13 @@ export function assertEventCount(events: number, others: number): void {
   }
 }
 
+/** @param count of all writes of the transaction, those of inline projections among them */
+export function assertWriteCount(count: number): void {
+  if (count > COMMIT_LIMITS.events) {
+    throw new CommitTooLargeError('The commit, with its inline projections,', count, COMMIT_LIMITS.events, 'writes');
+  }
+}
+
 /**
  * @param sizes the events with their sizes in bytes, as stored
  * @param total the size of the whole commit, with all that is stored or checked beside the events

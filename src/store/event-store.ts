@@ -8,9 +8,11 @@ import { eventQuery, type EventQuery, type QueryBy, type QueryRange } from './ev
 import type { EventSubscription, Subscribe, SubscribeOptions } from './event-subscription.js';
 import type { ExpectedVersion } from './expected-version.js';
 import type { IdempotencyKey, IdempotencyRecord } from './idempotency.js';
+import type { CommitWrites, JoinedWrite } from './joined-write.js';
 import { throwIfAborted } from './operation-signal.js';
 import type { Snapshot, StreamSinceSnapshot } from './snapshot.js';
 import { MissingTenantError } from './store-errors.js';
+import type { StoredEvent } from './stored-event.js';
 
 /** Which events of a stream, and in which order. Both bounds are inclusive, whatever the direction. */
 export interface ReadRange {
@@ -56,6 +58,8 @@ export interface AppendOptions extends OperationOptions {
 export abstract class EventStore {
   /** How events are followed from here; the module sets it, as what reads on and on is no part of the store. */
   follow: Subscribe | undefined;
+  /** What joins every commit; the module sets it for inline projections. */
+  joinCommits: CommitWrites | undefined;
 
   constructor(private readonly tenants: TenantOptions = {}) {}
 
@@ -82,6 +86,7 @@ export abstract class EventStore {
    * @throws EventStoreUnavailableError when nothing could be written before the deadline
    * @throws OperationAbortedError when the signal came before anything was written
    * @throws CommitOutcomeUnknownError when it could not be learned whether it was written
+   * @throws TableWriteRefusedError when a write of an inline projection was refused, and what its methods throw
    */
   abstract commit(commit: Commit, options?: OperationOptions): Promise<CommitResult>;
 
@@ -180,6 +185,11 @@ export abstract class EventStore {
 
   /** Keeps a snapshot, unless a newer one is there. */
   abstract saveSnapshot(stream: StreamId, snapshot: Snapshot): Promise<void>;
+
+  /** What joins the commit of these events. */
+  protected async joinedWrites(events: readonly StoredEvent[]): Promise<readonly JoinedWrite[]> {
+    return this.joinCommits && events.length > 0 ? this.joinCommits(events) : [];
+  }
 
   /**
    * The stream with its tenant.

@@ -1,6 +1,6 @@
 import { joinedKey, streamKey, type StreamId } from '../event/stream-id.js';
 import { Bookkeeping, type BookkeepingEntry, type ProjectOutcome, type StreamPosition } from './bookkeeping.js';
-import { TableWriteRefusedError, type TableWrite } from './table-write.js';
+import { noTablesError, type TableWrite } from './table-write.js';
 
 /** The bookkeeping of the in-memory store. */
 export class InMemoryBookkeeping extends Bookkeeping {
@@ -24,11 +24,7 @@ export class InMemoryBookkeeping extends Bookkeeping {
   }
 
   override async project(positions: readonly StreamPosition[], writes: readonly TableWrite[]): Promise<ProjectOutcome> {
-    if (writes.length > 0) {
-      throw new TableWriteRefusedError(
-        `context.transaction writes to tables of DynamoDB, and storage: 'memory' has none. Keep the read model of a test elsewhere, or use storage: 'dynamodb'.`,
-      );
-    }
+    if (writes.length > 0) throw noTablesError();
     const keys = positions.map(({ projection, stream }) => positionKey(projection, stream));
     const index = positions.findIndex(({ fromVersion }, at) => fromVersion <= (this.positions.get(keys[at]!) ?? 0));
     if (index !== -1) return { kind: 'passed', index };

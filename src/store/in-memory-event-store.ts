@@ -10,12 +10,19 @@ import { EventStore, type OperationOptions, type ReadRange, type TenantOptions }
 import { ANY_VERSION } from './expected-version.js';
 import { keyOf, type IdempotencyKey, type IdempotencyRecord } from './idempotency.js';
 import { idempotencyKeyText } from './idempotency-key-text.js';
+import type { JoinedWrite } from './joined-write.js';
 import { throwIfAborted } from './operation-signal.js';
-import { prepareCommit } from './prepare-commit.js';
+import { prepareCommit, type PreparedAppend, type PreparedCommit } from './prepare-commit.js';
 import { versionRange } from './read-range.js';
 import type { Snapshot, StreamSinceSnapshot } from './snapshot.js';
 import { ConcurrencyError, DuplicateCommandError, UniqueConstraintError } from './store-errors.js';
 import { placeEvents, recordedVersionFrom, recordInstances, type StoredEvent } from './stored-event.js';
+import { noTablesError } from './table-write.js';
+
+interface PlacedEvents {
+  readonly append: PreparedAppend;
+  readonly events: readonly StoredEvent[];
+}
 
 /**
  * The store in a few lines: what an event store promises, without a database in the way. It is the reference for
@@ -42,24 +49,8 @@ export class InMemoryEventStore extends EventStore {
     throwIfAborted(signal);
     const prepared = prepareCommit(this.scopedCommit(commit), this.registry);
     const { commitId, idempotency, unique } = prepared;
-    const now = Date.now();
-    if (idempotency && this.record(idempotency.keyText)) throw new DuplicateCommandError(keyOf(idempotency));
-    const placed = prepared.appends.map((append) => {
-      const head = this.head(append.key);
-      if (append.expectedVersion !== ANY_VERSION && append.expectedVersion !== head.version) {
-        throw new ConcurrencyError(append.stream, append.expectedVersion, head.version);
-      }
-      return { append, events: placeEvents(prepared, append, head, now) };
-    });
-    assertEventSizes(
-      placed.flatMap(({ events }) =>
-        events.map(({ eventType, eventData }) => ({ eventType, bytes: storedBytes(eventData) })),
-      ),
-    );
-    for (const { key, constraint, stream, holdersBefore } of unique) {
-      const holder = this.holders.get(key);
-      if (holder !== undefined && !holdersBefore.includes(holder)) throw new UniqueConstraintError(constraint, stream);
-    }
+    let placed = this.place(prepared);
+    if (this.joinCommits) placed = await this.join(prepared, placed);
     // No await stands between the checks and this: that makes it atomic.
     for (const { append, events } of placed) {
       const stream = this.streams.get(append.key);
@@ -151,6 +142,47 @@ export class InMemoryEventStore extends EventStore {
   /** The events of a stream as they are stored. */
   storedEvents(stream: StreamId): readonly StoredEvent[] {
     return this.streams.get(streamKey(stream)) ?? [];
+  }
+
+  /** Checks what a database would, and gives the events their versions. */
+  private place({ appends, idempotency, unique, ...commit }: PreparedCommit): readonly PlacedEvents[] {
+    if (idempotency && this.record(idempotency.keyText)) throw new DuplicateCommandError(keyOf(idempotency));
+    const now = Date.now();
+    const placed = appends.map((append) => {
+      const head = this.head(append.key);
+      if (append.expectedVersion !== ANY_VERSION && append.expectedVersion !== head.version) {
+        throw new ConcurrencyError(append.stream, append.expectedVersion, head.version);
+      }
+      return { append, events: placeEvents(commit, append, head, now) };
+    });
+    assertEventSizes(
+      placed.flatMap(({ events }) =>
+        events.map(({ eventType, eventData }) => ({ eventType, bytes: storedBytes(eventData) })),
+      ),
+    );
+    for (const { key, constraint, stream, holdersBefore } of unique) {
+      const holder = this.holders.get(key);
+      if (holder !== undefined && !holdersBefore.includes(holder)) throw new UniqueConstraintError(constraint, stream);
+    }
+    return placed;
+  }
+
+  /** Lets inline projections have the events, anew where another commit came between. */
+  private async join(prepared: PreparedCommit, first: readonly PlacedEvents[]): Promise<readonly PlacedEvents[]> {
+    for (let placed = first; ;) {
+      const joined = await this.joinedWrites(placed.flatMap(({ events }) => events));
+      const again = this.place(prepared);
+      if (again.every(({ events }, at) => events[0]!.version === placed[at]!.events[0]!.version)) {
+        this.takeJoined(joined);
+        return placed;
+      }
+      placed = again;
+    }
+  }
+
+  /** There are no tables here. A test double takes them. */
+  protected takeJoined(writes: readonly JoinedWrite[]): void {
+    if (writes.length > 0) throw noTablesError();
   }
 
   private record(keyText: string): IdempotencyRecord | undefined {

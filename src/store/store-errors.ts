@@ -30,16 +30,16 @@ export class CommitTooLargeError extends EventStoreError {
     readonly what: string,
     readonly size: number,
     readonly limit: number,
-    readonly unit: 'events' | 'bytes',
+    readonly unit: 'events' | 'writes' | 'bytes',
   ) {
     super(`${what} has ${size} ${unit} as stored, and the limit is ${limit}: ${fix(unit)}`);
   }
 }
 
-function fix(unit: 'events' | 'bytes'): string {
-  return unit === 'events'
-    ? 'split the work into several commands.'
-    : 'split it, or keep large contents in Amazon S3 and their key in the event.';
+function fix(unit: CommitTooLargeError['unit']): string {
+  return unit === 'bytes'
+    ? 'split it, or keep large contents in Amazon S3 and their key in the event.'
+    : 'split the work into several commands.';
 }
 
 /**

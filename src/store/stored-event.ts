@@ -28,7 +28,7 @@ export interface StoredEvent extends EncodedEvent {
  * where the writer's clock stands still or runs behind, as readers by time rely on it.
  */
 export function placeEvents(
-  commit: PreparedCommit,
+  commit: Pick<PreparedCommit, 'commitId'>,
   append: PreparedAppend,
   head: StreamHead,
   now: number,

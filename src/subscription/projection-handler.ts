@@ -1,42 +1,32 @@
-import { runCausedBy } from '../event/command-context.js';
-import { classOf } from '../event/event-type.js';
-import type { EventRegistry } from '../event/event-registry.js';
-import type { Class } from '../event/class-type.js';
 import { streamKey } from '../event/stream-id.js';
 import type { Bookkeeping, StreamPosition } from '../store/bookkeeping.js';
-import { recordedVersionFrom, type StoredEvent } from '../store/stored-event.js';
+import type { StoredEvent } from '../store/stored-event.js';
 import type { TableWrite } from '../store/table-write.js';
 import type { EventHandler } from './event-handler.js';
-import { handlersOf, type ProjectionContext, type ProjectionDefinition } from './projection.js';
-import { MAX_WRITES, meetInOneItem, ProjectionTransaction } from './projection-transaction.js';
-
-type Method = (event: object, context: ProjectionContext) => unknown;
+import type { Generation } from './generation.js';
+import type { ProjectionMethods } from './projection-methods.js';
+import { MAX_WRITES, meetInOneItem } from './projection-transaction.js';
 
 /** Calls a projection's methods, and stores what they wrote together with how far it has come. */
 export class ProjectionHandler implements EventHandler {
   readonly batch: number;
   private readonly name: string;
-  private readonly methods: ReadonlyMap<Class, readonly (string | symbol)[]>;
-  private readonly wanted: ReadonlySet<string>;
+  private readonly generation: number;
 
+  /** @param generation with the name under which its positions are kept, and its number */
   constructor(
-    private readonly projection: object,
-    { name, batch }: Pick<ProjectionDefinition, 'name' | 'batch'>,
-    private readonly registry: EventRegistry,
+    private readonly methods: ProjectionMethods,
+    batch: number,
+    { name, generation }: Generation,
     private readonly bookkeeping: Bookkeeping,
   ) {
-    this.name = name;
     this.batch = batch;
-    const methods = new Map<Class, (string | symbol)[]>();
-    for (const { eventClass, method } of handlersOf(classOf(projection))) {
-      methods.set(eventClass, [...(methods.get(eventClass) ?? []), method]);
-    }
-    this.methods = methods;
-    this.wanted = registry.namesReadAs([...methods.keys()]);
+    this.name = name;
+    this.generation = generation;
   }
 
   wants(eventType: string): boolean {
-    return this.wanted.has(eventType);
+    return this.methods.wants(eventType);
   }
 
   async handle(events: readonly StoredEvent[]): Promise<void> {
@@ -60,15 +50,9 @@ export class ProjectionHandler implements EventHandler {
     await this.bookkeeping.project(positionsOf(`${this.name}#${event.version}`, [event]), writes);
   }
 
-  private async writesOf(stored: StoredEvent): Promise<readonly TableWrite[]> {
-    const transaction = new ProjectionTransaction();
-    for (const recorded of recordedVersionFrom(stored, this.registry).events) {
-      for (const method of this.methods.get(classOf(recorded.event)) ?? []) {
-        const handler = (this.projection as Record<string | symbol, Method>)[method]!;
-        await runCausedBy(recorded, () => handler.call(this.projection, recorded.event, { recorded, transaction }));
-      }
-    }
-    return transaction.writes;
+  private async writesOf(event: StoredEvent): Promise<readonly TableWrite[]> {
+    const [writes] = await this.methods.writesOf([event], this.generation);
+    return writes!;
   }
 
   /** A version that has been passed was stored by another process, or by this one without hearing of it. */

@@ -28,6 +28,11 @@ export interface ProjectionOptions {
    * them, `stop-subscription` stops altogether. Default `stop-aggregate`.
    */
   readonly poison?: PoisonPolicy;
+  /**
+   * Its writes join the command's own commit: stored with the events, or neither. It sees what is stored from now on, and
+   * takes no other options than `aggregates`. Default false.
+   */
+  readonly inline?: boolean;
 }
 
 /** What a projection's method gets beside the event. */
@@ -36,6 +41,14 @@ export interface ProjectionContext<E extends object = object> {
   readonly recorded: RecordedEvent<E>;
   /** Writes to tables of DynamoDB, stored in one transaction with how far the projection has come: exactly once. */
   readonly transaction: ProjectionTransaction;
+  /**
+   * All events whose writes go into this transaction in any case, those of one aggregate that the projection handles. In
+   * an inline projection those of the commit, where an item may be written once; otherwise this event, or several when
+   * upcasting has split it.
+   */
+  readonly together: readonly RecordedEvent[];
+  /** Which of its views the projection writes: 1, and one more with each `Subscriptions.rebuild`. */
+  readonly generation: number;
 }
 
 /** A projection as declared, checked. */
@@ -47,6 +60,7 @@ export interface ProjectionDefinition {
   readonly concurrency: number;
   readonly attempts: number;
   readonly poison: PoisonPolicy;
+  readonly inline: boolean;
 }
 
 const PROJECTION = Symbol.for('nestjs-dynamodb-event-store:projection');
@@ -78,7 +92,12 @@ export function Projection(name: string, options: ProjectionOptions = {}): Class
     if (!['stop-aggregate', 'skip', 'stop-subscription'].includes(definition.poison)) {
       throw fault(`poison must be 'stop-aggregate', 'skip' or 'stop-subscription'.`);
     }
-    const checked: ProjectionDefinition = { ...definition, aggregates, batch, concurrency, attempts };
+    const useless = Object.keys(options).find((option) => option !== 'inline' && option !== 'aggregates');
+    if (options.inline && useless !== undefined) {
+      throw fault(`${useless} means nothing with inline: its writes are part of the command's own commit.`);
+    }
+    const inline = options.inline ?? false;
+    const checked: ProjectionDefinition = { ...definition, aggregates, batch, concurrency, attempts, inline };
     Reflect.defineMetadata(PROJECTION, checked, projectionClass);
   };
 }

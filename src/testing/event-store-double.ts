@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto';
+import { copyInstance } from '../event/plain-copy.js';
 import type { EventRegistry } from '../event/event-registry.js';
 import type { RecordedEvent } from '../event/recorded-event.js';
 import type { StreamId } from '../event/stream-id.js';
@@ -6,10 +8,12 @@ import { COMMIT_LIMITS } from '../store/commit-limits.js';
 import type { OperationOptions, TenantOptions } from '../store/event-store.js';
 import { ANY_VERSION } from '../store/expected-version.js';
 import { keyOf } from '../store/idempotency.js';
+import type { JoinedWrite } from '../store/joined-write.js';
 import { InMemoryEventStore } from '../store/in-memory-event-store.js';
 import { throwIfAborted } from '../store/operation-signal.js';
 import { prepareCommit, type PreparedCommit } from '../store/prepare-commit.js';
 import { CommitOutcomeUnknownError, ConcurrencyError, EventStoreUnavailableError } from '../store/store-errors.js';
+import type { StoredEvent } from '../store/stored-event.js';
 
 /** A commit that was stored, with its events as readers get them. */
 export interface RecordedCommit {
@@ -32,6 +36,9 @@ type Fault = (commit: PreparedCommit, store: () => Promise<CommitResult>) => Pro
  */
 export class EventStoreDouble extends InMemoryEventStore {
   private readonly recorded: RecordedCommit[] = [];
+  private readonly joined: JoinedWrite[] = [];
+  /** Commits of history, which inline projections have written long ago. */
+  private readonly seeds = new Set<string>();
   private readonly faults: Fault[] = [];
   private stored = 0;
 
@@ -47,6 +54,11 @@ export class EventStoreDouble extends InMemoryEventStore {
     return this.recorded;
   }
 
+  /** What inline projections have stored with commits, in order. There are no tables, so that conditions always hold. */
+  get inlineWrites(): readonly JoinedWrite[] {
+    return this.joined;
+  }
+
   /** How many events there are, with what `seed` stored. */
   get eventCount(): number {
     return this.stored;
@@ -56,7 +68,9 @@ export class EventStoreDouble extends InMemoryEventStore {
   async seed(stream: StreamId, events: readonly object[]): Promise<void> {
     for (let start = 0; start < events.length; start += COMMIT_LIMITS.events) {
       const some = events.slice(start, start + COMMIT_LIMITS.events);
-      await super.commit({ appends: [{ stream, events: some, expectedVersion: ANY_VERSION }] });
+      const commitId = randomUUID();
+      this.seeds.add(commitId);
+      await super.commit({ appends: [{ stream, events: some, expectedVersion: ANY_VERSION }], commitId });
       this.stored += some.length;
     }
   }
@@ -113,6 +127,15 @@ export class EventStoreDouble extends InMemoryEventStore {
     const store = () => this.storeAndRecord(copy, options);
     const fault = prepared.appends.length > 0 ? this.faults.shift() : undefined;
     return fault ? fault(prepared, store) : store();
+  }
+
+  protected override async joinedWrites(events: readonly StoredEvent[]): Promise<readonly JoinedWrite[]> {
+    return super.joinedWrites(events.filter(({ commitId }) => !this.seeds.has(commitId)));
+  }
+
+  protected override takeJoined(writes: readonly JoinedWrite[]): void {
+    // Copies, as the projection may go on with what it handed over.
+    this.joined.push(...writes.map((each) => copyInstance(each)));
   }
 
   private async storeAndRecord(commit: Commit, options: OperationOptions): Promise<CommitResult> {

@@ -3,12 +3,15 @@ import type { Class } from '../event/class-type.js';
 import { EventRegistry } from '../event/event-registry.js';
 import { classOf } from '../event/event-type.js';
 import type { StoredEvent } from '../store/stored-event.js';
+import { generationOf } from '../subscription/generation.js';
 import { handlersOf, projectionDefinitionOf, type ProjectionDefinition } from '../subscription/projection.js';
 import { ProjectionHandler } from '../subscription/projection-handler.js';
+import { ProjectionMethods } from '../subscription/projection-methods.js';
 import { ProjectionError } from '../subscription/subscription-errors.js';
 import { BookkeepingDouble } from './bookkeeping-double.js';
 import { errorText } from './error-expectation.js';
 import type { GivenOptions } from './given.js';
+import { InlineHandler } from './inline-handler.js';
 import { ProjectionDelivery, type Delivered } from './projection-delivery.js';
 import { ProjectionOutcome } from './projection-outcome.js';
 import type { RecordedHistory } from './recorded-history.js';
@@ -73,7 +76,11 @@ export class GivenProjection<T extends object> {
     const now = events.flatMap((each) => store.append(each));
     const projection = this.create();
     const bookkeeping = new BookkeepingDouble();
-    const handler = new ProjectionHandler(projection, this.definition, registry, bookkeeping);
+    const { name, batch, inline } = this.definition;
+    const methods = new ProjectionMethods(projection, registry);
+    const handler = inline
+      ? new InlineHandler(name, methods, bookkeeping)
+      : new ProjectionHandler(methods, batch, generationOf(name, 1), bookkeeping);
     return new ProjectionOutcome(this.deliver(new ProjectionDelivery(projection, handler, bookkeeping), before, now));
   }
 

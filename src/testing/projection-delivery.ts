@@ -1,5 +1,6 @@
 import type { TableWrite } from '../store/table-write.js';
 import type { StoredEvent } from '../store/stored-event.js';
+import type { InlineHandler } from './inline-handler.js';
 import type { ProjectionHandler } from '../subscription/projection-handler.js';
 import type { BookkeepingDouble } from './bookkeeping-double.js';
 
@@ -18,7 +19,7 @@ export interface Delivered<T> {
 export class ProjectionDelivery<T> {
   constructor(
     private readonly projection: T,
-    private readonly handler: ProjectionHandler,
+    private readonly handler: ProjectionHandler | InlineHandler,
     private readonly bookkeeping: BookkeepingDouble,
   ) {}
 

@@ -99,8 +99,9 @@ export class TestingApplication {
 
   /** What a projection has stored by `context.transaction`, in the order in which it was stored. */
   writesOf(projectionClass: Class): TableWrite[] {
-    const name = projectionDefinitionOf(projectionClass)?.name;
+    const { name, inline } = projectionDefinitionOf(projectionClass) ?? {};
     if (name === undefined) throw new TypeError(`${projectionClass.name} is no projection.`);
+    if (inline) return this.store.inlineWrites.filter((each) => each.projection === name).map(({ write }) => write);
     const { projected } = this.get(BookkeepingDouble);
     return projected.filter(({ projection }) => projection === name).flatMap(({ writes }) => writes);
   }

@@ -17,6 +17,7 @@ const idempotent = (test: string): Catcher => ({ file: 'test/nest/idempotent-com
 const contexts = (test: string): Catcher => ({ file: 'test/nest/command-context.e2e-spec.ts', test });
 const feed = (test: string): Catcher => ({ file: 'test/campaigns/feed-check.spec.ts', test });
 const projections = (test: string): Catcher => ({ file: 'test/nest/projections.e2e-spec.ts', test });
+const inline = (test: string): Catcher => ({ file: 'test/nest/inline-projections.e2e-spec.ts', test });
 const once = (test: string): Catcher => ({ file: 'test/dynamodb/exactly-once.int-spec.ts', test });
 const bookkeeping = (test: string): Catcher => ({ file: 'test/subscription/bookkeeping.int-spec.ts', test });
 const codec = (test: string): Catcher => ({ file: 'test/event/codec.spec.ts', test });
@@ -39,16 +40,16 @@ export const BUGS: readonly PlantedBug[] = [
     name: 'plain-retry',
     harm: 'A commit whose response was lost is stored, and reported as a conflict; the command runs again and doubles.',
     file: 'dynamodb/commit-protocol.ts',
-    find: 'return ours ?',
-    replace: 'return ours && !mayBeStored ?',
+    find: 'if (ours) return',
+    replace: 'if (ours && !mayBeStored) return',
     caughtBy: [faults('is stored exactly once when its response is lost after the write')],
   },
   {
     name: 'any-refusal-is-ours',
     harm: 'A commit that lost its race is reported as stored, and its events are nowhere.',
     file: 'dynamodb/commit-protocol.ts',
-    find: 'return ours ?',
-    replace: 'return holder ?',
+    find: 'if (ours) return',
+    replace: 'if (holder) return',
     caughtBy: [faults('is a conflict when another came first'), torture('breaks nothing in one process')],
   },
   {
@@ -104,7 +105,8 @@ export const BUGS: readonly PlantedBug[] = [
         slots.map(({ write }) => write),
         token,
       );
-      const outcome = await writeCommit(this.sender, request, this.placesOf(slots, deadline), deadline);`,
+      const places = this.placesOf(slots, deadline);
+      const outcome = await writeCommit(this.sender, request, places, deadline).catch(orInvalidWrites(joined));`,
     replace: `const writeOne = (slot: CommitSlot) =>
         writeCommit(this.sender, appendRequest([slot.write], token), this.placesOf([slot], deadline), deadline);
       let outcome = await writeOne(slots[0]!);
@@ -603,8 +605,8 @@ export const BUGS: readonly PlantedBug[] = [
     name: 'idempotency-key-judged-last',
     harm: 'A repeat that also lost its race is run again, on what the first one changed.',
     file: 'dynamodb/commit-slots.ts',
-    find: 'return [...records, ...eventSlots(placed, tables.events, otherBytes), ...uniques];',
-    replace: 'return [...eventSlots(placed, tables.events, otherBytes), ...uniques, ...records];',
+    find: 'const slots = [...records, ...eventSlots(placed, tables.events, otherBytes), ...uniques, ...views];',
+    replace: 'const slots = [...eventSlots(placed, tables.events, otherBytes), ...uniques, ...records, ...views];',
     caughtBy: [contract('refuses the events of a second commit with the key')],
   },
   {
@@ -651,8 +653,8 @@ export const BUGS: readonly PlantedBug[] = [
     name: 'unique-value-judged-before-the-race',
     harm: 'A command that lost its race fails for a value that it would not want any more.',
     file: 'dynamodb/commit-slots.ts',
-    find: 'return [...records, ...eventSlots(placed, tables.events, otherBytes), ...uniques];',
-    replace: 'return [...records, ...uniques, ...eventSlots(placed, tables.events, otherBytes)];',
+    find: 'const slots = [...records, ...eventSlots(placed, tables.events, otherBytes), ...uniques, ...views];',
+    replace: 'const slots = [...records, ...uniques, ...eventSlots(placed, tables.events, otherBytes), ...views];',
     caughtBy: [contract('do not hide that the race for the stream itself was lost')],
   },
   {
@@ -861,5 +863,22 @@ export const BUGS: readonly PlantedBug[] = [
     find: 'if (each.late && this.handler.handleLate)',
     replace: 'if (!each && this.handler.handleLate)',
     caughtBy: [once('stores what a skipped event wrote, once')],
+  },
+  {
+    name: 'refused-though-it-may-arrive',
+    harm: 'A command is reported as refused by a view, and a lost request of it is stored later.',
+    file: 'dynamodb/commit-protocol.ts',
+    find: 'if (mayBeStored && !places.staysTaken(position)) return',
+    replace: 'if (!places) return',
+    caughtBy: [inline('leaves the outcome open when its condition fails behind a request that may still arrive')],
+  },
+  {
+    name: 'inline-not-placed-anew',
+    harm: 'A view is written with the version of an event that another commit has taken.',
+    file: 'dynamodb/dynamodb-event-store.ts',
+    find: 'const joined = await this.joinedBefore(deadline, placed);',
+    replace:
+      'const joined = await ((this as { before?: Promise<readonly JoinedWrite[]> }).before ??= this.joinedBefore(deadline, placed));',
+    caughtBy: [inline('is asked anew when events of any version are placed behind another commit')],
   },
 ];
