@@ -83,12 +83,13 @@ export {
 } from './subscription/projection.js';
 export type { ProjectionTransaction } from './subscription/projection-transaction.js';
 export { ProjectionError, SubscriptionError } from './subscription/subscription-errors.js';
-export {
-  Subscriptions,
-  type PartitionStatus,
-  type SubscriptionLag,
-  type SubscriptionStatus,
-} from './subscription/subscriptions.js';
+export { Subscriptions } from './subscription/subscriptions.js';
+export type {
+  PartitionStatus,
+  RebuildProgress,
+  SubscriptionLag,
+  SubscriptionStatus,
+} from './subscription/subscription-status.js';
 export { TableWriteRefusedError, type TableWrite } from './store/table-write.js';
 
 // DynamoDB

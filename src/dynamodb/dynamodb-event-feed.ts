@@ -7,7 +7,7 @@ import { versionRange } from '../store/read-range.js';
 import type { StoredEvent } from '../store/stored-event.js';
 import { Deadline, Wait } from './deadline.js';
 import { feedBounds, feedSlice, sliceOf } from './index-keys.js';
-import { storedEventFrom } from './items.js';
+import { storedEventFrom, type Item } from './items.js';
 import { Sender } from './sender.js';
 import { StreamReader } from './stream-reader.js';
 import { FEED_INDEX, FEED_SLICES } from './table.js';
@@ -40,12 +40,33 @@ export class DynamoDbEventFeed extends EventFeed {
     return feedSlice(stream.aggregateType, sliceOf(streamKey(stream)));
   }
 
-  override async read(partition: string, from: string, to: number, signal?: AbortSignal): Promise<FeedPage> {
+  override async read(
+    partition: string,
+    from: string,
+    to: number,
+    signal?: AbortSignal,
+    limit?: number,
+  ): Promise<FeedPage> {
     const deadline = Deadline.after(this.options.deadlineMs, signal);
     const input = feedQuery(this.options.tableName, partition, from, to);
-    const { items, more } = await this.sender.query(input, deadline);
+    const { items, more } = await this.sender.query(limit ? { ...input, Limit: limit } : input, deadline);
     const events = items.map((item) => ({ position: String(item.feedPosition), event: storedEventFrom(item) }));
     return { events, more };
+  }
+
+  override async count(partition: string, from: string, to: number): Promise<number> {
+    const input = feedQuery(this.options.tableName, partition, from, to);
+    let count = 0;
+    let startKey: Item | undefined;
+    do {
+      const page = await this.sender.count(
+        { ...input, ...(startKey && { ExclusiveStartKey: startKey }) },
+        Deadline.after(this.options.deadlineMs),
+      );
+      count += page.count;
+      startKey = page.lastKey;
+    } while (startKey);
+    return count;
   }
 
   override async *readStream(stream: StreamId, range: ReadRange): AsyncIterable<StoredEvent> {

@@ -6,6 +6,7 @@ import {
   TransactWriteCommand,
   type PutCommandInput,
   type QueryCommandInput,
+  type QueryCommandOutput,
 } from '@aws-sdk/lib-dynamodb';
 import { EventStoreUnavailableError } from '../store/store-errors.js';
 import type { AppendRequest } from './append-request.js';
@@ -74,14 +75,36 @@ export class Sender {
    * @throws OperationAbortedError
    */
   async query(input: QueryCommandInput, deadline: Deadline): Promise<Page> {
+    const { Items, LastEvaluatedKey } = await this.answer(input, deadline, ({ Items: items, Count: count }) => {
+      // An answer without its items would make a stream look empty, or shorter than it is.
+      return items !== undefined && count === items.length;
+    });
+    return { items: Items!, more: LastEvaluatedKey !== undefined, lastKey: LastEvaluatedKey };
+  }
+
+  /** Asks as `query` does, for how many items there are. */
+  async count(input: QueryCommandInput, deadline: Deadline): Promise<{ count: number; lastKey: Item | undefined }> {
+    const counting = { ...input, Select: 'COUNT' as const };
+    const { Count, LastEvaluatedKey } = await this.answer(
+      counting,
+      deadline,
+      ({ Count: count }) => count !== undefined,
+    );
+    return { count: Count!, lastKey: LastEvaluatedKey };
+  }
+
+  private async answer(
+    input: QueryCommandInput,
+    deadline: Deadline,
+    isWhole: (answer: QueryCommandOutput) => boolean,
+  ): Promise<QueryCommandOutput> {
     for (let attempt = 0; ; attempt++) {
       try {
-        const { Items, Count, LastEvaluatedKey } = await withinAttempt(deadline, (abortSignal) =>
+        const answer = await withinAttempt(deadline, (abortSignal) =>
           this.client.send(new QueryCommand(input), { abortSignal }),
         );
-        // An answer without its items would make a stream look empty, or shorter than it is.
-        if (Items === undefined || Count !== Items.length) throw new NoAnswerError();
-        return { items: Items, more: LastEvaluatedKey !== undefined, lastKey: LastEvaluatedKey };
+        if (!isWhole(answer)) throw new NoAnswerError();
+        return answer;
       } catch (error) {
         deadline.throwIfAborted();
         if (failureKind(error) === 'rejected') throw refused(error, input.TableName);

@@ -4,7 +4,7 @@ import type { AggregateRegistry } from '../aggregate/aggregate-registry.js';
 import type { Class } from '../event/class-type.js';
 import type { EventRegistry } from '../event/event-registry.js';
 import type { Bookkeeping } from '../store/bookkeeping.js';
-import { generationOf } from '../subscription/generation.js';
+import type { Generation } from '../subscription/generation.js';
 import type { InlineProjections } from '../subscription/inline-projections.js';
 import { handlersOf, projectionDefinitionOf, type ProjectionDefinition } from '../subscription/projection.js';
 import { ProjectionHandler } from '../subscription/projection-handler.js';
@@ -60,7 +60,8 @@ export class ProjectionExplorer {
       attempts,
       poison,
     };
-    this.subscriptions.add(plan, new ProjectionHandler(methods, batch, generationOf(name, 1), this.bookkeeping));
+    const handlerOf = (generation: Generation) => new ProjectionHandler(methods, batch, generation, this.bookkeeping);
+    this.subscriptions.add(plan, handlerOf);
   }
 
   private aggregateTypes(

@@ -39,8 +39,22 @@ export abstract class EventFeed {
    *
    * @param from a position, inclusive
    * @param to milliseconds since 1970, inclusive
+   * @param limit how many are wanted, where not a whole page
    */
-  abstract read(partition: string, from: string, to: number, signal?: AbortSignal): Promise<FeedPage>;
+  abstract read(partition: string, from: string, to: number, signal?: AbortSignal, limit?: number): Promise<FeedPage>;
+
+  /** How many events a partition has in a range; costs the read units of reading them. */
+  async count(partition: string, from: string, to: number): Promise<number> {
+    let count = 0;
+    for (let [start, more] = [from, true]; more;) {
+      const page = await this.read(partition, start, to);
+      const unread = page.events.filter(({ position }) => position > start);
+      count += unread.length;
+      more = page.more && unread.length > 0;
+      start = unread.at(-1)?.position ?? start;
+    }
+    return count;
+  }
 
   /** A stream's events as they are stored, with nothing late and nothing missing. */
   abstract readStream(stream: StreamId, range: ReadRange): AsyncIterable<StoredEvent>;

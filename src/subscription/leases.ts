@@ -10,6 +10,8 @@ export interface Checkpoint {
   readonly lead: string;
   /** Versions handled behind `settled`, by the hash of the stream. */
   readonly recent: Readonly<Record<string, number>>;
+  /** How many events were handled since the beginning; absent in checkpoints of before this was counted. */
+  readonly handled?: number;
 }
 
 /** Where to begin when nothing is kept yet; milliseconds since 1970. */

@@ -48,6 +48,7 @@ export class PartitionRun {
   private readonly requests: ParkedEntry[] = [];
   private readonly offered: FeedEvent[] = [];
   private naptime = new AbortController();
+  private count: number;
   private savedAt = 0;
   private unsaved = false;
   private recentSaved = false;
@@ -58,7 +59,8 @@ export class PartitionRun {
     private readonly parts: PartitionRunParts,
     private readonly options: PartitionRunOptions,
   ) {
-    const { settled, lead, recent } = lease.checkpoint ?? checkpointAt(options.from);
+    const { settled, lead, recent, handled = 0 } = lease.checkpoint ?? checkpointAt(options.from);
+    this.count = handled;
     this.reader = new FeedReader(parts.feed, lease.partition, options.timing, { settled, lead });
     this.gate = new Gate(parts.feed, settled, recent, lead);
     this.recentSaved = Object.keys(recent).length > 0;
@@ -73,6 +75,11 @@ export class PartitionRun {
   /** All up to this position has been read once. */
   get lead(): string {
     return this.reader.places.lead;
+  }
+
+  /** How many events were handled since the subscription began. */
+  get handled(): number {
+    return this.count;
   }
 
   get isEnding(): boolean {
@@ -185,6 +192,7 @@ export class PartitionRun {
       this.goBack(before);
       throw error;
     }
+    for (const { event, fromVersion } of admitted) this.count += event.version - fromVersion + 1;
     this.unsaved ||= admitted.length > 0;
   }
 
@@ -219,7 +227,7 @@ export class PartitionRun {
   }
 
   private checkpoint(recent: number): Checkpoint {
-    return { ...this.reader.places, recent: this.gate.recent(recent) };
+    return { ...this.reader.places, recent: this.gate.recent(recent), handled: this.count };
   }
 
   private async giveBack(end: PartitionEnd): Promise<PartitionEnd> {

@@ -1,11 +1,13 @@
-import type { EventFeed } from '../store/event-feed.js';
 import type { Bookkeeping } from '../store/bookkeeping.js';
+import type { EventFeed } from '../store/event-feed.js';
 import type { StoredEvent } from '../store/stored-event.js';
 import { isOutage } from './backoff.js';
+import type { Control, Controls } from './controls.js';
 import { DeliveryEndedError } from './delivery.js';
 import { errorName } from './error-name.js';
 import type { EventHandler } from './event-handler.js';
 import type { FeedTiming } from './feed-reader.js';
+import type { Generation } from './generation.js';
 import { Leases, type Membership } from './leases.js';
 import { Parking } from './parking.js';
 import { PartitionRun } from './partition-run.js';
@@ -23,43 +25,50 @@ export interface SubscriptionPlan {
   readonly poison: PoisonPolicy;
 }
 
-/** What an operator has said of a subscription, for all processes. */
-export interface Control {
-  readonly state: 'running' | 'paused' | 'stopped';
-  /** Grows with each request about parked events. */
-  readonly requests: number;
+export interface SubscriptionParts {
+  readonly feed: EventFeed;
+  readonly bookkeeping: Bookkeeping;
+  readonly controls: Controls;
+  readonly timing: FeedTiming;
+  readonly report: (message: string) => void;
 }
-
-export const RUNNING: Control = { state: 'running', requests: 0 };
 
 const CHECKPOINT_EVERY_MS = 1000;
 
-/** One subscription in this process: the partitions that it holds, and their runs. */
+/** One generation of a subscription in this process: the partitions that it holds, and their runs. */
 export class SubscriptionRun {
   readonly parking: Parking;
   readonly leases: Leases;
+  readonly feed: EventFeed;
+  readonly bookkeeping: Bookkeeping;
+  readonly report: (message: string) => void;
   private readonly runs = new Map<string, { readonly run: PartitionRun; readonly over: Promise<void> }>();
   private requests = -1;
 
   constructor(
     readonly plan: SubscriptionPlan,
+    readonly generation: Generation,
     readonly handler: EventHandler,
-    readonly feed: EventFeed,
-    readonly bookkeeping: Bookkeeping,
-    private readonly timing: FeedTiming,
-    readonly report: (message: string) => void,
+    private readonly parts: SubscriptionParts,
   ) {
-    this.parking = new Parking(bookkeeping, plan.name);
-    this.leases = new Leases(bookkeeping, plan.name);
+    const { feed, bookkeeping, report } = parts;
+    this.feed = feed;
+    this.bookkeeping = bookkeeping;
+    this.report = (message) => report(`${generation.name}: ${message}`);
+    this.parking = new Parking(bookkeeping, generation.name);
+    this.leases = new Leases(bookkeeping, generation.name);
   }
 
   get partitions(): readonly string[] {
     return this.plan.aggregateTypes.flatMap((type) => this.feed.partitionsOf(type));
   }
 
+  get isIdle(): boolean {
+    return this.runs.size === 0;
+  }
+
   /** Takes and gives back partitions, so that all processes have their share, and does what operators have asked for. */
-  async tick(membership: Membership): Promise<void> {
-    const control = await this.control();
+  async tick(membership: Membership, control: Control): Promise<void> {
     if (control.state !== 'running') {
       this.endAll();
       return;
@@ -79,24 +88,21 @@ export class SubscriptionRun {
   }
 
   /**
-   * Handles events that were brought to this process, those that are this subscription's.
+   * Handles events that were brought to this process.
    *
    * @param endsAt by when to be ready; milliseconds since 1970
    * @returns those that have to be brought again
    */
   async push(events: readonly StoredEvent[], endsAt: number): Promise<readonly StoredEvent[]> {
-    const own = events.filter(({ stream }) => this.plan.aggregateTypes.includes(stream.aggregateType));
-    if (own.length === 0) return own;
     try {
-      if ((await this.control()).state !== 'running') return own;
-      return await new PushedEvents(this, { ...this.plan, endsAt }).handle(own);
+      return await new PushedEvents(this, { ...this.plan, name: this.generation.name, endsAt }).handle(events);
     } catch (error) {
       if (error instanceof DeliveryEndedError) {
-        if (error.reason === 'poison') await this.setState('stopped');
+        if (error.reason === 'poison') await this.stopForGood();
       } else if (!isOutage(error)) {
         this.report(`a batch ended with ${errorName(error)}, and is to come again`);
       }
-      return own;
+      return events;
     }
   }
 
@@ -129,37 +135,19 @@ export class SubscriptionRun {
   }
 
   /** How far a partition has come that this process reads. */
-  leadOf(partition: string): string | undefined {
-    return this.runs.get(partition)?.run.lead;
-  }
-
-  async control(): Promise<Control> {
-    const entries = await this.bookkeeping.entries<Control>(controlSubject(this.plan.name));
-    return entries[0]?.value ?? RUNNING;
-  }
-
-  async changeControl(change: (control: Control) => Control): Promise<void> {
-    for (;;) {
-      const [entry] = await this.bookkeeping.entries<Control>(controlSubject(this.plan.name));
-      const changed = change(entry?.value ?? RUNNING);
-      if (await this.bookkeeping.write(controlSubject(this.plan.name), 'control', changed, entry?.revision ?? 0))
-        return;
-    }
-  }
-
-  async setState(state: Control['state']): Promise<void> {
-    await this.changeControl((control) => ({ ...control, state }));
+  placeOf(partition: string): Pick<PartitionRun, 'lead' | 'handled'> | undefined {
+    return this.runs.get(partition)?.run;
   }
 
   private start(lease: Awaited<ReturnType<Leases['take']>>[number]): void {
     const { partition } = lease;
-    const { feed, handler, parking, report, timing } = this;
-    const options = { ...this.plan, timing, checkpointEveryMs: CHECKPOINT_EVERY_MS };
+    const { feed, handler, parking, report } = this;
+    const options = { ...this.plan, timing: this.parts.timing, checkpointEveryMs: CHECKPOINT_EVERY_MS };
     const run = new PartitionRun(lease, { feed, handler, parking, report }, options);
     const over = run
       .run()
       .then(async (end) => {
-        if (end === 'poison') await this.setState('stopped');
+        if (end === 'poison') await this.stopForGood();
       })
       .catch((error: unknown) => {
         report(`${partition} ended with ${errorName(error)}, and begins anew`);
@@ -168,15 +156,16 @@ export class SubscriptionRun {
     this.runs.set(partition, { run, over });
   }
 
+  private async stopForGood(): Promise<void> {
+    const { controls } = this.parts;
+    await controls.change(this.generation.generation, (control) => ({ ...control, state: 'stopped' }));
+  }
+
   private async settleParked(): Promise<void> {
     for (const entry of await this.parking.list()) {
       if (entry.parked.requested) this.runs.get(entry.partition)?.run.settleParked(entry);
     }
   }
-}
-
-function controlSubject(subscription: string): readonly string[] {
-  return ['control', subscription];
 }
 
 /** How many of the partitions are for the process at this place: they differ by one at most, and add up to all. */

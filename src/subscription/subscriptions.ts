@@ -1,52 +1,30 @@
 import type { EventRegistry } from '../event/event-registry.js';
 import type { RecordedEvent } from '../event/recorded-event.js';
-import type { StreamId } from '../event/stream-id.js';
 import type { Bookkeeping } from '../store/bookkeeping.js';
-import { END_OF_TIME, positionAt, timeOf, type EventFeed } from '../store/event-feed.js';
-import type { ReadRange } from '../store/event-store.js';
+import type { EventFeed } from '../store/event-feed.js';
 import type { EventStream } from '../store/event-stream.js';
 import type { EventSubscription, SubscribeOptions } from '../store/event-subscription.js';
-import { recordedVersionFrom, type StoredEvent } from '../store/stored-event.js';
+import type { StoredEvent } from '../store/stored-event.js';
 import { isOutage } from './backoff.js';
+import type { Control } from './controls.js';
 import { errorName } from './error-name.js';
 import type { EventHandler } from './event-handler.js';
 import type { FeedTiming } from './feed-reader.js';
-import { Gate, streamHash } from './gate.js';
-import { checkpointAt, leaseOf, Membership } from './leases.js';
+import { laterGeneration } from './generation.js';
+import { checkpointAt, Membership } from './leases.js';
 import type { ParkedEvent } from './parking.js';
+import { pendingEvents } from './pending-events.js';
 import { PulledEvents } from './pulled-events.js';
+import { Rebuilding } from './rebuilding.js';
 import { StreamFollower, type StreamFollowerTiming } from './stream-follower.js';
+import { Subscription, type Controlled, type GenerationHandler } from './subscription.js';
 import { SubscriptionError } from './subscription-errors.js';
-import { SubscriptionRun, type Control, type SubscriptionPlan } from './subscription-run.js';
+import type { SubscriptionPlan } from './subscription-run.js';
+import { statusOf, type RebuildProgress, type SubscriptionStatus } from './subscription-status.js';
 
 export interface SubscriptionsOptions extends FeedTiming {
   /** How long a process may be silent before others take over what it reads; in milliseconds. */
   readonly leaseMs: number;
-}
-
-/** How a subscription stands. */
-export interface SubscriptionStatus {
-  readonly name: string;
-  readonly state: Control['state'];
-  readonly lag: SubscriptionLag;
-  /** How many events are parked. */
-  readonly parked: number;
-  readonly partitions: readonly PartitionStatus[];
-}
-
-export interface SubscriptionLag {
-  /** Events that are stored and not handled yet; counted up to the given number. */
-  readonly events: number;
-  /** Age of the oldest of these, 0 when there is none. */
-  readonly seconds: number;
-}
-
-export interface PartitionStatus {
-  readonly partition: string;
-  /** Id of the process that reads it; none while nobody does. */
-  readonly owner?: string;
-  /** All events up to this time are handled, but for such as come late. */
-  readonly handledUntil: Date;
 }
 
 /** So often a lease is renewed while it lasts. */
@@ -57,7 +35,7 @@ const COUNT_UP_TO = 10_000;
 
 /** All subscriptions of an application, projections among them: what they do in this process, and how they stand in all. */
 export class Subscriptions {
-  private readonly runs = new Map<string, SubscriptionRun>();
+  private readonly subscriptions = new Map<string, Subscription>();
   private readonly membership: Membership;
   private ticking: Promise<void> = Promise.resolve();
   private timer: NodeJS.Timeout | undefined;
@@ -78,19 +56,25 @@ export class Subscriptions {
   /**
    * Makes a subscription known; `start` begins it.
    *
-   * @throws SubscriptionError when the name is taken
+   * @throws SubscriptionError when the name is taken, or looks like that of a later generation
    */
-  add(plan: SubscriptionPlan, handler: EventHandler): void {
-    if (this.runs.has(plan.name)) {
-      throw new SubscriptionError(`Two subscriptions share the name "${plan.name}": rename one of them.`);
+  add(plan: SubscriptionPlan, handler: EventHandler | GenerationHandler): void {
+    const { name } = plan;
+    if (laterGeneration(name)) {
+      throw new SubscriptionError(
+        `"${name}" ends like the name of a later generation: take one without "~" and a number at its end.`,
+      );
     }
-    this.runs.set(plan.name, this.newRun(plan, handler));
+    if (this.subscriptions.has(name)) {
+      throw new SubscriptionError(`Two subscriptions share the name "${name}": rename one of them.`);
+    }
+    this.subscriptions.set(name, this.newSubscription(plan, handler));
   }
 
   /** Handles events as soon as a stream tells of them. The feed brings what the stream does not. */
   follow(stream: EventStream, timing?: StreamFollowerTiming): void {
     const found = (events: readonly StoredEvent[]) => {
-      for (const run of this.runs.values()) run.offer(events);
+      for (const subscription of this.subscriptions.values()) subscription.offer(events);
     };
     this.follower = new StreamFollower(stream, found, () => this.wake(), this.report, timing);
   }
@@ -109,7 +93,7 @@ export class Subscriptions {
     clearTimeout(this.timer);
     await this.follower?.stop();
     await this.ticking;
-    await Promise.all([...this.runs.values()].map((run) => run.end()));
+    await Promise.all([...this.subscriptions.values()].map((subscription) => subscription.end()));
     if (this.membership.isCurrent) await this.membership.leave().catch(ignoreOutage);
   }
 
@@ -128,61 +112,30 @@ export class Subscriptions {
   }
 
   get names(): readonly string[] {
-    return [...this.runs.keys()];
+    return [...this.subscriptions.keys()];
   }
 
   /**
    * How a subscription stands, in all processes. Costs the read units of the events that it counts.
    *
+   * @param name of a subscription, for its live generation; or of a generation, as `name~2`
    * @param countUpTo where counting the events that are still to handle stops; default 10,000
    * @throws SubscriptionError when there is none of this name
    * @throws EventStoreUnavailableError
    */
   async status(name: string, countUpTo: number = COUNT_UP_TO): Promise<SubscriptionStatus> {
-    const run = this.run(name);
-    const [{ state }, leases, parked] = await Promise.all([run.control(), run.leases.all(), run.parking.list()]);
-    const start = positionAt(run.plan.from);
-    const leadOf = (partition: string) =>
-      run.leadOf(partition) ?? leaseOf(leases, partition)?.checkpoint?.lead ?? start;
-    let events = 0;
-    let oldest = Infinity;
-    for (const partition of run.partitions) {
-      for (let from = leadOf(partition), more = true; more && events < countUpTo;) {
-        const page = await this.feed.read(partition, from, END_OF_TIME);
-        const unread = page.events.filter(({ position }) => position > from);
-        events += unread.length;
-        oldest = Math.min(oldest, unread[0]?.event.eventTime ?? Infinity);
-        from = unread.at(-1)?.position ?? from;
-        more = page.more;
-      }
-    }
-    return {
-      name,
-      state,
-      lag: {
-        events: Math.min(events, countUpTo),
-        seconds: events === 0 ? 0 : Math.max(0, (Date.now() - oldest) / 1000),
-      },
-      parked: parked.length,
-      partitions: run.partitions.map((partition) => {
-        const owner = leaseOf(leases, partition)?.owner;
-        const handledUntil = new Date(timeOf(leadOf(partition)));
-        return { partition, handledUntil, ...(owner !== undefined && { owner }) };
-      }),
-    };
+    return statusOf(name, await this.named(name), countUpTo);
   }
 
   /** Stops a subscription in all processes, within a third of the lease time, until `resume`. */
   async pause(name: string): Promise<void> {
-    await this.run(name).setState('paused');
-    await this.tickNow();
-    await this.run(name).settled();
+    await this.setState(name, 'paused');
+    await (await this.named(name)).run.settled();
   }
 
   /** Goes on after `pause`, or after an event at which the subscription stopped. */
   async resume(name: string): Promise<void> {
-    await this.run(name).setState('running');
-    await this.tickNow();
+    await this.setState(name, 'running');
   }
 
   /**
@@ -190,16 +143,65 @@ export class Subscriptions {
    * projection stores by `context.transaction` was stored with its position, and does not change twice.
    */
   async reset(name: string, from: Date): Promise<void> {
-    const run = this.run(name);
+    const { run } = await this.named(name);
     await run.leases.reset(run.partitions, checkpointAt(from.getTime()));
     run.endAll();
     await run.settled();
     await this.tickNow();
   }
 
+  /**
+   * Begins to build a projection anew beside the live one, from where the projection begins. Its methods are called for
+   * both, with `context.generation` to tell whose view they write; `progress` shows how far it is, and `switchOver` makes
+   * it the live one. The events are counted before, which costs as many read units as reading them once.
+   *
+   * @returns the number of the new generation
+   * @throws SubscriptionError when there is no such projection, or it is being built anew already
+   * @throws EventStoreUnavailableError
+   */
+  async rebuild(name: string): Promise<number> {
+    const generation = await this.rebuilding(name).begin();
+    await this.tickNow();
+    return generation;
+  }
+
+  /**
+   * How far a rebuild has come, once a second until it has caught up with the present, with speed and remaining time.
+   *
+   * @throws SubscriptionError when there is none, or no longer
+   * @throws EventStoreUnavailableError
+   */
+  progress(name: string): AsyncIterable<RebuildProgress> {
+    return this.rebuilding(name).progress();
+  }
+
+  /**
+   * Makes the generation that was built the live one, in all processes within a third of the lease time; the former one
+   * is built no further.
+   *
+   * @throws SubscriptionError when there is none, it has not caught up yet, or has parked events
+   * @throws EventStoreUnavailableError
+   */
+  async switchOver(name: string): Promise<void> {
+    await this.rebuilding(name).switchOver();
+    await this.tickNow();
+  }
+
+  /** Gives up the generation that is being built. What it has written stays where it is. */
+  async cancelRebuild(name: string): Promise<void> {
+    await this.rebuilding(name).cancel();
+    await this.tickNow();
+  }
+
+  /** Which of a projection's views is the live one; 1 before the first rebuild. A read of half a unit. */
+  async generation(name: string): Promise<number> {
+    return (await this.subscription(name).controls.seen()).generations.live;
+  }
+
   /** The events that a subscription has set aside, in the order of aggregates and versions. */
   async parked(name: string): Promise<readonly ParkedEvent[]> {
-    return (await this.run(name).parking.list()).map(({ parked }) => parked);
+    const { run } = await this.named(name);
+    return (await run.parking.list()).map(({ parked }) => parked);
   }
 
   /** Handles a parked event again, and what is held back behind it; within a third of the lease time. */
@@ -220,37 +222,9 @@ export class Subscriptions {
    * @param of its name, or what it follows where this application does not have it
    */
   async *pending(of: string | SubscribeOptions): AsyncIterable<RecordedEvent> {
-    const { plan, partitions, leases, parking } =
-      typeof of === 'string' ? this.run(of) : this.newRun(planOf(of), NOBODY);
-    const [all, parked] = await Promise.all([leases.all(), parking.list()]);
-    for (const partition of partitions) {
-      const held = new Set<string>();
-      for (const { key, parked: each } of parked.filter((entry) => entry.partition === partition)) {
-        if (each.poison === 'stop-subscription') continue;
-        if (each.poison === 'stop-aggregate') held.add(key);
-        const toVersion = each.poison === 'skip' ? { toVersion: each.version } : {};
-        yield* this.recordedIn(each.stream, { fromVersion: each.fromVersion, ...toVersion });
-      }
-      const checkpoint = leaseOf(all, partition)?.checkpoint ?? checkpointAt(plan.from);
-      const gate = new Gate(this.feed, checkpoint.settled, checkpoint.recent, checkpoint.lead);
-      for (let from = checkpoint.settled, more = true; more;) {
-        const page = await this.feed.read(partition, from, END_OF_TIME);
-        for (const found of page.events) {
-          const { stream, version: toVersion } = found.event;
-          const key = streamHash(stream);
-          if (held.has(key)) continue;
-          const admitted = await gate.admit(key, found, false);
-          if (admitted) yield* this.recordedIn(stream, { fromVersion: admitted.fromVersion, toVersion });
-        }
-        more = page.more;
-        from = page.events.at(-1)?.position ?? from;
-      }
-    }
-  }
-
-  private async *recordedIn(stream: StreamId, range: ReadRange): AsyncIterable<RecordedEvent> {
-    for await (const event of this.feed.readStream(stream, range))
-      yield* recordedVersionFrom(event, this.registry).events;
+    const subscription = typeof of === 'string' ? undefined : this.newSubscription(planOf(of), NOBODY);
+    const { run } = subscription ? await subscription.live() : await this.named(of as string);
+    yield* pendingEvents(run, this.registry);
   }
 
   /**
@@ -260,18 +234,22 @@ export class Subscriptions {
    * @returns those that have to be brought again, as one of the subscriptions has not handled them
    */
   async push(events: readonly StoredEvent[], endsAt: number): Promise<ReadonlySet<StoredEvent>> {
-    const pushed = [...this.runs].filter(([name]) => !this.active.has(name));
-    const again = await Promise.all(pushed.map(([, run]) => run.push(events, endsAt)));
+    const pushed = [...this.subscriptions].filter(([name]) => !this.active.has(name));
+    const again = await Promise.all(pushed.map(([, subscription]) => subscription.push(events, endsAt)));
     return new Set(again.flat());
   }
 
   /** Looks at once for what is new: for tests, and after an import. */
   wake(): void {
-    for (const run of this.runs.values()) run.wake();
+    for (const subscription of this.subscriptions.values()) subscription.wake();
+  }
+
+  private rebuilding(name: string): Rebuilding {
+    return new Rebuilding(this.subscription(name), this.options.marginMs);
   }
 
   private async request({ subscription, id }: Pick<ParkedEvent, 'subscription' | 'id'>, what: 'retry' | 'discard') {
-    const run = this.run(subscription);
+    const { run } = await this.named(subscription);
     const entry = (await run.parking.list()).find(({ parked }) => parked.id === id);
     if (!entry) throw new SubscriptionError(`${subscription} has no parked event ${id}: it was settled meanwhile.`);
     const { poison } = entry.parked;
@@ -281,27 +259,43 @@ export class Subscriptions {
       return;
     }
     await run.parking.request(entry, what);
-    await run.changeControl((control) => ({ ...control, requests: control.requests + 1 }));
+    await this.control(subscription, (control) => ({ ...control, requests: control.requests + 1 }));
     if (poison === 'stop-subscription') await this.resume(subscription);
     else await this.tickNow();
   }
 
+  private async setState(name: string, state: Control['state']): Promise<void> {
+    await this.control(name, (control) => ({ ...control, state }));
+    await this.tickNow();
+  }
+
+  private async control(name: string, change: (control: Control) => Control): Promise<void> {
+    const { run } = await this.named(name);
+    await this.subscription(run.plan.name).controls.change(run.generation.generation, change);
+  }
+
   private async drop(name: string): Promise<void> {
-    const run = this.runs.get(name);
+    const subscription = this.subscriptions.get(name);
     this.active.delete(name);
     await this.ticking;
-    await run?.end();
-    this.runs.delete(name);
+    await subscription?.end();
+    this.subscriptions.delete(name);
   }
 
-  private newRun(plan: SubscriptionPlan, handler: EventHandler): SubscriptionRun {
-    const report = (message: string) => this.report(`${plan.name}: ${message}`);
-    return new SubscriptionRun(plan, handler, this.feed, this.bookkeeping, this.options, report);
+  private newSubscription(plan: SubscriptionPlan, handler: EventHandler | GenerationHandler): Subscription {
+    const { feed, bookkeeping, options, report } = this;
+    return new Subscription(plan, handler, { feed, bookkeeping, timing: options, report });
   }
 
-  private run(name: string): SubscriptionRun {
-    const run = this.runs.get(name);
-    if (run) return run;
+  /** The live generation of a subscription, or the one that the name stands for. */
+  private async named(name: string): Promise<Controlled> {
+    const later = this.subscriptions.has(name) ? undefined : laterGeneration(name);
+    return later ? this.subscription(later.projection).rebuilt(later.generation) : this.subscription(name).live();
+  }
+
+  private subscription(name: string): Subscription {
+    const subscription = this.subscriptions.get(name);
+    if (subscription) return subscription;
     throw new SubscriptionError(
       `There is no subscription "${name}" in this application. It has: ${this.names.join(', ') || 'none'}.`,
     );
@@ -322,12 +316,14 @@ export class Subscriptions {
     clearTimeout(this.timer);
     try {
       await this.membership.renew([...this.active]);
-      for (const [name, run] of this.runs) if (this.active.has(name)) await run.tick(this.membership);
+      for (const [name, subscription] of this.subscriptions) {
+        if (this.active.has(name)) await subscription.tick(this.membership);
+      }
     } catch (error) {
       if (!isOutage(error)) this.report(`the leases could not be renewed: ${errorName(error)}`);
     }
     // Others may have taken over by now what this process still reads.
-    if (!this.membership.isCurrent) for (const run of this.runs.values()) run.endAll();
+    if (!this.membership.isCurrent) for (const subscription of this.subscriptions.values()) subscription.endAll();
     if (this.active.size > 0) this.tickSoon(this.options.leaseMs / RENEWALS);
   }
 }

@@ -18,6 +18,7 @@ const contexts = (test: string): Catcher => ({ file: 'test/nest/command-context.
 const feed = (test: string): Catcher => ({ file: 'test/campaigns/feed-check.spec.ts', test });
 const projections = (test: string): Catcher => ({ file: 'test/nest/projections.e2e-spec.ts', test });
 const inline = (test: string): Catcher => ({ file: 'test/nest/inline-projections.e2e-spec.ts', test });
+const rebuild = (test: string): Catcher => ({ file: 'test/nest/rebuild.e2e-spec.ts', test });
 const once = (test: string): Catcher => ({ file: 'test/dynamodb/exactly-once.int-spec.ts', test });
 const bookkeeping = (test: string): Catcher => ({ file: 'test/subscription/bookkeeping.int-spec.ts', test });
 const codec = (test: string): Catcher => ({ file: 'test/event/codec.spec.ts', test });
@@ -234,9 +235,12 @@ export const BUGS: readonly PlantedBug[] = [
     name: 'empty-answer-is-an-empty-stream',
     harm: 'An answer without a body makes an aggregate look as if it did not exist.',
     file: 'dynamodb/sender.ts',
-    find: `        if (Items === undefined || Count !== Items.length) throw new NoAnswerError();
-        return { items: Items, more`,
-    replace: '        return { items: Items ?? [], more',
+    find: `      return items !== undefined && count === items.length;
+    });
+    return { items: Items!,`,
+    replace: `      return items === undefined || count === items.length;
+    });
+    return { items: Items ?? [],`,
     caughtBy: [faults('asks again when the answer is empty')],
   },
   {
@@ -880,5 +884,21 @@ export const BUGS: readonly PlantedBug[] = [
     replace:
       'const joined = await ((this as { before?: Promise<readonly JoinedWrite[]> }).before ??= this.joinedBefore(deadline, placed));',
     caughtBy: [inline('is asked anew when events of any version are placed behind another commit')],
+  },
+  {
+    name: 'generations-share-checkpoints',
+    harm: 'A view that is built anew begins where the live one is, and lacks all before that.',
+    file: 'subscription/generation.ts',
+    find: 'name: generation === 1 ? projection :',
+    replace: 'name: generation > 0 ? projection :',
+    caughtBy: [rebuild('is built beside the live one, tells how far it is, and takes its place')],
+  },
+  {
+    name: 'switched-before-it-caught-up',
+    harm: 'Readers are sent to a view that lacks the newest events.',
+    file: 'subscription/rebuilding.ts',
+    find: 'if (!caughtUp) throw',
+    replace: 'if (!name) throw',
+    caughtBy: [rebuild('is to switch to what is behind, or has parked events')],
   },
 ];

@@ -1,0 +1,43 @@
+import type { EventRegistry } from '../event/event-registry.js';
+import type { RecordedEvent } from '../event/recorded-event.js';
+import type { StreamId } from '../event/stream-id.js';
+import { END_OF_TIME } from '../store/event-feed.js';
+import type { ReadRange } from '../store/event-store.js';
+import { recordedVersionFrom } from '../store/stored-event.js';
+import { Gate, streamHash } from './gate.js';
+import { checkpointAt, leaseOf } from './leases.js';
+import type { SubscriptionRun } from './subscription-run.js';
+
+/** What is stored and not handled, by the checkpoints: parked events and what waits behind them, and then the feed. */
+export async function* pendingEvents(
+  { plan, partitions, leases, parking, feed }: SubscriptionRun,
+  registry: EventRegistry,
+): AsyncIterable<RecordedEvent> {
+  async function* recordedIn(stream: StreamId, range: ReadRange): AsyncIterable<RecordedEvent> {
+    for await (const event of feed.readStream(stream, range)) yield* recordedVersionFrom(event, registry).events;
+  }
+  const [all, parked] = await Promise.all([leases.all(), parking.list()]);
+  for (const partition of partitions) {
+    const held = new Set<string>();
+    for (const { key, parked: each } of parked.filter((entry) => entry.partition === partition)) {
+      if (each.poison === 'stop-subscription') continue;
+      if (each.poison === 'stop-aggregate') held.add(key);
+      const toVersion = each.poison === 'skip' ? { toVersion: each.version } : {};
+      yield* recordedIn(each.stream, { fromVersion: each.fromVersion, ...toVersion });
+    }
+    const checkpoint = leaseOf(all, partition)?.checkpoint ?? checkpointAt(plan.from);
+    const gate = new Gate(feed, checkpoint.settled, checkpoint.recent, checkpoint.lead);
+    for (let from = checkpoint.settled, more = true; more;) {
+      const page = await feed.read(partition, from, END_OF_TIME);
+      for (const found of page.events) {
+        const { stream, version: toVersion } = found.event;
+        const key = streamHash(stream);
+        if (held.has(key)) continue;
+        const admitted = await gate.admit(key, found, false);
+        if (admitted) yield* recordedIn(stream, { fromVersion: admitted.fromVersion, toVersion });
+      }
+      more = page.more;
+      from = page.events.at(-1)?.position ?? from;
+    }
+  }
+}

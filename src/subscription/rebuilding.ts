@@ -1,0 +1,91 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { positionAt } from '../store/event-feed.js';
+import type { Subscription } from './subscription.js';
+import { SubscriptionError } from './subscription-errors.js';
+import { progressOf, type RebuildMoment, type RebuildProgress } from './subscription-status.js';
+
+/** Between two looks; the speed is that over so many looks. */
+const LOOK_EVERY_MS = 1000;
+const MOMENTS = 10;
+
+/** Builds a projection anew beside the live one, and switches over. */
+export class Rebuilding {
+  private readonly name: string;
+
+  /** @param marginMs how old an event has to be to be read */
+  constructor(
+    private readonly subscription: Subscription,
+    private readonly marginMs: number,
+  ) {
+    this.name = subscription.plan.name;
+  }
+
+  /** @returns the number of the new generation */
+  async begin(): Promise<number> {
+    const { subscription, name } = this;
+    if (!subscription.canBeRebuilt) {
+      throw new SubscriptionError(`"${name}" is no projection: subscribe under another name to handle events anew.`);
+    }
+    const { run } = await subscription.live();
+    const startedAt = Date.now();
+    const from = positionAt(subscription.plan.from);
+    const counts = await Promise.all(run.partitions.map((each) => run.feed.count(each, from, startedAt)));
+    const total = counts.reduce((sum, count) => sum + count, 0);
+    let generation = 0;
+    await subscription.controls.changeGenerations(({ live, last, rebuild }) => {
+      if (rebuild) {
+        throw new SubscriptionError(
+          `Generation ${rebuild.generation} of "${name}" is being built: end that with switchOver or cancelRebuild.`,
+        );
+      }
+      generation = last + 1;
+      return { live, last: generation, rebuild: { generation, startedAt, total } };
+    });
+    return generation;
+  }
+
+  async *progress(): AsyncIterable<RebuildProgress> {
+    const moments: RebuildMoment[] = [];
+    for (;;) {
+      const progress = await this.now(moments[0]);
+      moments.push({ at: Date.now(), handled: progress.handled });
+      if (moments.length > MOMENTS) moments.shift();
+      yield progress;
+      if (progress.caughtUp) return;
+      await sleep(LOOK_EVERY_MS);
+    }
+  }
+
+  async switchOver(): Promise<void> {
+    const { name, subscription } = this;
+    const { generation, caughtUp } = await this.now();
+    const { run } = await subscription.rebuilt(generation);
+    if (!caughtUp) throw new SubscriptionError(`Generation ${generation} of "${name}" has not caught up yet: wait.`);
+    if ((await run.parking.list()).length > 0) {
+      throw new SubscriptionError(
+        `Generation ${generation} of "${name}" has parked events: retry or discard those of parked('${run.generation.name}').`,
+      );
+    }
+    await subscription.controls.changeGenerations(({ rebuild, ...generations }) => {
+      if (rebuild?.generation !== generation) throw endedMeanwhile(name, generation);
+      return { ...generations, live: generation };
+    });
+  }
+
+  async cancel(): Promise<void> {
+    await this.subscription.rebuilt();
+    await this.subscription.controls.changeGenerations(({ live, last }) => ({ live, last }));
+  }
+
+  private async now(before?: RebuildMoment): Promise<RebuildProgress> {
+    const controlled = await this.subscription.rebuilt();
+    const { rebuild } = (await this.subscription.controls.seen()).generations;
+    const { generation } = controlled.run.generation;
+    if (rebuild?.generation !== generation) throw endedMeanwhile(this.name, generation);
+    return progressOf(controlled, rebuild, this.marginMs, before);
+  }
+}
+
+function endedMeanwhile(name: string, generation: number): SubscriptionError {
+  return new SubscriptionError(`Generation ${generation} of "${name}" is built no longer: its rebuild has ended.`);
+}

@@ -1,0 +1,112 @@
+import type { StoredEvent } from '../store/stored-event.js';
+import { Controls, type Control, type ControlsSeen } from './controls.js';
+import type { EventHandler } from './event-handler.js';
+import { generationOf, type Generation } from './generation.js';
+import type { Membership } from './leases.js';
+import { SubscriptionError } from './subscription-errors.js';
+import { SubscriptionRun, type SubscriptionParts, type SubscriptionPlan } from './subscription-run.js';
+
+/** Handles the events of one generation of a projection. */
+export type GenerationHandler = (generation: Generation) => EventHandler;
+
+/** A generation, and what operators have said of it. */
+export interface Controlled {
+  readonly run: SubscriptionRun;
+  readonly control: Control;
+}
+
+/** One subscription in this process: its live generation, and one that may be built beside it. */
+export class Subscription {
+  readonly controls: Controls;
+  private readonly runs = new Map<number, SubscriptionRun>();
+
+  /** @param handler of each generation, where there can be several */
+  constructor(
+    readonly plan: SubscriptionPlan,
+    private readonly handler: EventHandler | GenerationHandler,
+    private readonly parts: Omit<SubscriptionParts, 'controls'>,
+  ) {
+    this.controls = new Controls(parts.bookkeeping, plan.name);
+  }
+
+  get canBeRebuilt(): boolean {
+    return typeof this.handler === 'function';
+  }
+
+  /** @param seen just now, where that is known */
+  async live(seen?: ControlsSeen): Promise<Controlled> {
+    const controls = seen ?? (await this.controls.seen());
+    return this.controlled(controls.generations.live, controls);
+  }
+
+  /**
+   * The generation that is built beside the live one.
+   *
+   * @throws SubscriptionError when there is none, or another than the given one
+   */
+  async rebuilt(number?: number): Promise<Controlled> {
+    const seen = await this.controls.seen();
+    const { live, rebuild } = seen.generations;
+    if (rebuild && (number ?? rebuild.generation) === rebuild.generation) {
+      return this.controlled(rebuild.generation, seen);
+    }
+    if (number === live) return this.controlled(live, seen);
+    throw new SubscriptionError(
+      `No ${number === undefined ? 'other generation' : `generation ${number}`} of "${this.plan.name}" is there: its live one is ${live}. Begin with rebuild('${this.plan.name}').`,
+    );
+  }
+
+  /** Works at the generations that there are, and ends those that there were. */
+  async tick(membership: Membership): Promise<void> {
+    const seen = await this.controls.seen();
+    const { live, rebuild } = seen.generations;
+    const wanted = rebuild ? [live, rebuild.generation] : [live];
+    for (const [generation, run] of this.runs) {
+      if (wanted.includes(generation)) continue;
+      if (run.isIdle) this.runs.delete(generation);
+      else run.endAll();
+    }
+    for (const generation of wanted) {
+      const { run, control } = this.controlled(generation, seen);
+      await run.tick(membership, control);
+    }
+  }
+
+  /**
+   * Handles events that were brought to this process, those that are this subscription's.
+   *
+   * @returns those that have to be brought again
+   */
+  async push(events: readonly StoredEvent[], endsAt: number): Promise<readonly StoredEvent[]> {
+    const own = events.filter(({ stream }) => this.plan.aggregateTypes.includes(stream.aggregateType));
+    if (own.length === 0) return own;
+    const live = await this.live().catch(() => undefined);
+    return live?.control.state === 'running' ? live.run.push(own, endsAt) : own;
+  }
+
+  offer(events: readonly StoredEvent[]): void {
+    for (const run of this.runs.values()) run.offer(events);
+  }
+
+  wake(): void {
+    for (const run of this.runs.values()) run.wake();
+  }
+
+  endAll(): void {
+    for (const run of this.runs.values()) run.endAll();
+  }
+
+  async end(): Promise<void> {
+    await Promise.all([...this.runs.values()].map((run) => run.end()));
+  }
+
+  private controlled(generation: number, seen: ControlsSeen): Controlled {
+    const known = this.runs.get(generation);
+    if (known) return { run: known, control: seen.of(generation) };
+    const named = generationOf(this.plan.name, generation);
+    const handler = typeof this.handler === 'function' ? this.handler(named) : this.handler;
+    const run = new SubscriptionRun(this.plan, named, handler, { ...this.parts, controls: this.controls });
+    this.runs.set(generation, run);
+    return { run, control: seen.of(generation) };
+  }
+}
