@@ -28,6 +28,8 @@ export interface Lease {
 
 interface Presence {
   readonly subscriptions: readonly string[];
+  /** Whether it reads the stream, where it has partitions. */
+  readonly readsStream?: boolean;
 }
 
 /** Another process has taken the partition over: what this one still does of it must not count. */
@@ -128,6 +130,12 @@ export function leaseOf(leases: ReadonlyMap<string, BookkeepingEntry<Lease>>, pa
 
 const WORKERS = ['workers'];
 
+/**
+ * So many processes read the stream; more of them on one shard may be throttled (DynamoDB Streams API Reference,
+ * GetRecords, LimitExceededException).
+ */
+const STREAM_READERS = 2;
+
 /** A process that has been silent for so many lease times is forgotten. */
 const FORGOTTEN_AFTER = 20;
 
@@ -151,9 +159,9 @@ export class Membership {
   }
 
   /** Says that this process is alive, and looks who else is. */
-  async renew(subscriptions: readonly string[]): Promise<void> {
+  async renew(subscriptions: readonly string[], readsStream: boolean): Promise<void> {
     const at = performance.now();
-    const value: Presence = { subscriptions };
+    const value: Presence = { subscriptions, ...(readsStream && { readsStream }) };
     const written = await this.bookkeeping.write(WORKERS, this.id, value, this.revision);
     if (written) {
       this.revision++;
@@ -164,12 +172,16 @@ export class Membership {
     if (!written) this.revision = this.present.find(({ id }) => id === this.id)?.revision ?? 0;
   }
 
-  /** The processes that work at a subscription, this one among them, in an order that all of them agree on. */
-  aliveIn(subscription: string): readonly string[] {
-    const alive = this.present.filter(
-      ({ id, value }) => value.subscriptions.includes(subscription) && this.isAlive(id),
-    );
-    return alive.map(({ id }) => id).toSorted();
+  /**
+   * The processes that work at a subscription, this one among them, in an order that all of them agree on. Of those that
+   * would read the stream, all but the first ones stand by.
+   */
+  workersOf(subscription: string): readonly string[] {
+    const alive = this.present
+      .filter(({ id, value }) => value.subscriptions.includes(subscription) && this.isAlive(id))
+      .toSorted((one, other) => (one.id < other.id ? -1 : 1));
+    const standingBy = alive.filter(({ value }) => value.readsStream).slice(STREAM_READERS);
+    return alive.filter((each) => !standingBy.includes(each)).map(({ id }) => id);
   }
 
   get alive(): ReadonlySet<string> {

@@ -77,8 +77,8 @@ export class SubscriptionRun {
       await this.settleParked();
       this.requests = control.requests;
     }
-    const alive = membership.aliveIn(this.plan.name);
-    const share = shareOf(alive.indexOf(membership.id), alive.length, this.partitions.length);
+    const workers = membership.workersOf(this.plan.name);
+    const share = shareOf(workers.indexOf(membership.id), workers.length, this.partitions.length);
     const surplus = [...this.runs.values()].slice(Math.max(0, share));
     for (const { run } of surplus) run.end();
     const missing = share - this.runs.size;

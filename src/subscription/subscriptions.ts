@@ -82,9 +82,7 @@ export class Subscriptions {
   /** Begins to read, for all that are known or one of them. Without any, nothing is read or written. */
   start(...names: readonly string[]): void {
     for (const name of names.length > 0 ? names : this.names) this.active.add(name);
-    if (this.active.size === 0) return;
-    this.follower?.start();
-    this.tickSoon();
+    if (this.active.size > 0) this.tickSoon();
   }
 
   /** Ends after the events that are being handled, with a checkpoint behind them. */
@@ -301,6 +299,13 @@ export class Subscriptions {
     );
   }
 
+  /** The stream is read by those who have something to do with it. */
+  private followOrStandBy(): void {
+    const works = [...this.active].some((name) => this.membership.workersOf(name).includes(this.membership.id));
+    if (works) this.follower?.start();
+    else void this.follower?.stop();
+  }
+
   private tickSoon(delayMs = 0): void {
     clearTimeout(this.timer);
     this.timer = setTimeout(() => void this.tickNow(), delayMs);
@@ -315,7 +320,8 @@ export class Subscriptions {
     if (this.active.size === 0) return;
     clearTimeout(this.timer);
     try {
-      await this.membership.renew([...this.active]);
+      await this.membership.renew([...this.active], this.follower !== undefined);
+      this.followOrStandBy();
       for (const [name, subscription] of this.subscriptions) {
         if (this.active.has(name)) await subscription.tick(this.membership);
       }

@@ -901,4 +901,14 @@ export const BUGS: readonly PlantedBug[] = [
     replace: 'if (!name) throw',
     caughtBy: [rebuild('is to switch to what is behind, or has parked events')],
   },
+  {
+    name: 'all-processes-read-the-stream',
+    harm: 'DynamoDB throttles the readers of a shard, and events come late to all of them.',
+    file: 'subscription/leases.ts',
+    find: '.slice(STREAM_READERS)',
+    replace: '.slice(STREAM_READERS + 100)',
+    caughtBy: [
+      { file: 'test/subscription/stream-readers.spec.ts', test: 'are two at most, and another one takes over' },
+    ],
+  },
 ];
