@@ -36,6 +36,7 @@ const DEFAULTS = {
 /** Of the workers that are hit, so many are not killed, but hang and wake up. */
 const HANG_SHARE = 0.3;
 const SAMPLES = 20;
+/** How long the view may take after the last event, beside three times as long as writing took. */
 const PATIENCE_MS = 180_000;
 
 export const viewTorture = campaign({
@@ -63,6 +64,7 @@ export const viewTorture = campaign({
     const job = { endpoint: proxy.endpoint, tables: tables.names, totals, deadlineMs, timing };
     const crew = new Crew(job, workers, random.fork());
     try {
+      const begun = Date.now();
       const ids = Array.from({ length: counters }, (_, index) => `counter-${index}`);
       const writing = Promise.all(
         Array.from({ length: writers }, async (_, writer) => {
@@ -86,7 +88,7 @@ export const viewTorture = campaign({
       await until(() => over);
       await writing;
       // Nobody is hit any more, so that it comes to an end; faults go on.
-      const patience = Date.now() + PATIENCE_MS;
+      const patience = Date.now() + PATIENCE_MS + 3 * (Date.now() - begun);
       let behind = log.ids;
       while (behind.length > 0 && Date.now() < patience) {
         await sleep(200);
