@@ -1,5 +1,6 @@
 import { Catch, HttpStatus, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import { EventStoreError, type EventStoreErrorCode } from '../event/event-store-error.js';
+import { TableWriteRefusedError } from '../store/table-write.js';
 
 const STATUS: Partial<Record<EventStoreErrorCode, HttpStatus>> = {
   AGGREGATE_NOT_FOUND: HttpStatus.NOT_FOUND,
@@ -16,6 +17,12 @@ const STATUS: Partial<Record<EventStoreErrorCode, HttpStatus>> = {
   OPERATION_ABORTED: HttpStatus.SERVICE_UNAVAILABLE,
 };
 
+/** What is said where the message names tables. */
+const OUTSIDE: Partial<Record<EventStoreErrorCode, string>> = {
+  EVENT_STORE_UNAVAILABLE: 'The event store is unavailable.',
+  TABLE_WRITE_REFUSED: 'A condition that a view has set does not hold.',
+};
+
 interface HttpResponse {
   status(code: number): { send(body: object): unknown };
 }
@@ -30,11 +37,11 @@ export class EventStoreExceptionFilter implements ExceptionFilter<EventStoreErro
 
   catch(error: EventStoreError, host: ArgumentsHost): void {
     if (host.getType() !== 'http') throw error;
-    const statusCode = STATUS[error.code] ?? HttpStatus.INTERNAL_SERVER_ERROR;
+    const statusCode = statusOf(error);
     const known = statusCode !== HttpStatus.INTERNAL_SERVER_ERROR;
     if (statusCode >= HttpStatus.INTERNAL_SERVER_ERROR) this.logger.error(error.message, error.stack);
     // Names of tables and roles are nobody's business outside.
-    const message = error.code === 'EVENT_STORE_UNAVAILABLE' ? 'The event store is unavailable.' : error.message;
+    const message = OUTSIDE[error.code] ?? error.message;
     // Both Express and Fastify answer to these two calls.
     host
       .switchToHttp()
@@ -42,4 +49,9 @@ export class EventStoreExceptionFilter implements ExceptionFilter<EventStoreErro
       .status(statusCode)
       .send(known ? { statusCode, error: error.code, message } : { statusCode, message: 'Internal server error' });
   }
+}
+
+function statusOf(error: EventStoreError): HttpStatus {
+  if (error instanceof TableWriteRefusedError && error.byCondition) return HttpStatus.CONFLICT;
+  return STATUS[error.code] ?? HttpStatus.INTERNAL_SERVER_ERROR;
 }

@@ -24,6 +24,14 @@ export function tableOf(write: TableWrite): string {
 /** A write of a projection was refused: its condition failed, or DynamoDB does not take it. Nothing was written. */
 export class TableWriteRefusedError extends EventStoreError {
   readonly code = 'TABLE_WRITE_REFUSED';
+
+  constructor(
+    message: string,
+    /** Whether by a condition of its own, and not as DynamoDB takes no such write. */
+    readonly byCondition = false,
+  ) {
+    super(message);
+  }
 }
 
 export function noTablesError(): TableWriteRefusedError {
@@ -35,6 +43,7 @@ export function noTablesError(): TableWriteRefusedError {
 export function refusedByConditionError(projection: string, write: TableWrite): TableWriteRefusedError {
   return new TableWriteRefusedError(
     `A write of the projection "${projection}" was refused by its own condition, on table "${tableOf(write)}".`,
+    true,
   );
 }
 

@@ -27,6 +27,7 @@ import {
 } from '../../src/index.js';
 import { clientConfig, newTableNames } from '../setup/database.js';
 import { Account } from '../setup/bank.js';
+import { invalidWritesError, refusedByConditionError } from '../../src/store/table-write.js';
 import { startApplication } from '../setup/application.js';
 
 @EventType('module.Happened')
@@ -221,6 +222,8 @@ describe('EventStoreExceptionFilter', () => {
     large: new CommitTooLargeError('The commit', 101, 100, 'events'),
     unknown: new CommitOutcomeUnknownError('c-1', [{ stream, expectedVersion: 0 }], 'ECONNRESET'),
     internal: new UnknownEventTypeError('secret.Type', 'no class'),
+    condition: refusedByConditionError('limits', { Delete: { TableName: 'secret.Table', Key: {} } }),
+    write: invalidWritesError([{ Delete: { TableName: 'secret.Table', Key: {} } }]),
   };
   let application: INestApplication;
   let url: string;
@@ -253,6 +256,7 @@ describe('EventStoreExceptionFilter', () => {
   it.each([
     ['missing', 404, 'AGGREGATE_NOT_FOUND'],
     ['conflict', 409, 'CONCURRENCY'],
+    ['condition', 409, 'TABLE_WRITE_REFUSED'],
     ['large', 413, 'COMMIT_TOO_LARGE'],
     ['unknown', 503, 'COMMIT_OUTCOME_UNKNOWN'],
     ['a-account', 404, 'AGGREGATE_NOT_FOUND'],
@@ -263,9 +267,13 @@ describe('EventStoreExceptionFilter', () => {
     expect(await response.json()).toMatchObject({ statusCode: status, error });
   });
 
-  it('keeps the details of faults of the application to itself', async () => {
-    const response = await fetch(`${url}/?what=internal`);
-    expect(response.status).toBe(500);
-    expect(await response.text()).not.toContain('secret.Type');
+  it.each([
+    ['internal', 500],
+    ['write', 500],
+    ['condition', 409],
+  ])('keeps the details of %s to itself', async (what, status) => {
+    const response = await fetch(`${url}/?what=${what}`);
+    expect(response.status).toBe(status);
+    expect(await response.text()).not.toContain('secret.');
   });
 });
