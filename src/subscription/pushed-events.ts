@@ -54,7 +54,7 @@ export class PushedEvents {
     private readonly parts: PushedEventsParts,
     private readonly options: PushedEventsOptions,
   ) {
-    this.signal = AbortSignal.timeout(Math.max(0, options.endsAt - Date.now()));
+    this.signal = AbortSignal.timeout(Math.max(0, Math.floor(options.endsAt - Date.now())));
   }
 
   /**

@@ -136,6 +136,12 @@ describe('events that are brought to a process', () => {
     expect(versions()).toEqual([1, 2, 3, 1]);
   });
 
+  it('are handled in a time that is no whole number of milliseconds', async () => {
+    const stored = await append('a', 2);
+    expect((await newProcess().push(stored, Date.now() + 5000.5)).size).toBe(0);
+    expect(versions()).toEqual([1, 2]);
+  });
+
   it('are all brought again when the database is away', async () => {
     const stored = await append('a', 2);
     const subscriptions = newProcess();
