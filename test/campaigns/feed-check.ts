@@ -4,7 +4,7 @@ import { InMemoryBookkeeping } from '../../src/store/in-memory-bookkeeping.js';
 import { Subscriptions } from '../../src/subscription/subscriptions.js';
 import { campaign } from './campaign.js';
 import { FirstDeliveries } from './feed-check/first-deliveries.js';
-import { UntidyFeed } from './feed-check/untidy-feed.js';
+import { UntidyFeed } from '../sources/untidy-feed.js';
 import { Random } from './random.js';
 
 const DEFAULTS = {

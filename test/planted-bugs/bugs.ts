@@ -16,6 +16,7 @@ const torture = (test: string): Catcher => ({ file: 'test/campaigns/torture.int-
 const idempotent = (test: string): Catcher => ({ file: 'test/nest/idempotent-commands.e2e-spec.ts', test });
 const contexts = (test: string): Catcher => ({ file: 'test/nest/command-context.e2e-spec.ts', test });
 const feed = (test: string): Catcher => ({ file: 'test/campaigns/feed-check.spec.ts', test });
+const sources = (test: string): Catcher => ({ file: 'test/subscription/sources.spec.ts', test });
 const projections = (test: string): Catcher => ({ file: 'test/nest/projections.e2e-spec.ts', test });
 const inline = (test: string): Catcher => ({ file: 'test/nest/inline-projections.e2e-spec.ts', test });
 const rebuild = (test: string): Catcher => ({ file: 'test/nest/rebuild.e2e-spec.ts', test });
@@ -819,6 +820,62 @@ export const BUGS: readonly PlantedBug[] = [
     find: 'event.version === 1 || complete',
     replace: 'event.version >= 1 || complete',
     caughtBy: [feed('delivers all events in order')],
+  },
+  {
+    name: 'shown-again-handled-again',
+    harm: 'What the stream has told of is handled again when the index shows it.',
+    file: 'subscription/gate.ts',
+    find: 'known && event.version <= known.version',
+    replace: 'known && event.version < known.version',
+    caughtBy: [sources('events by streams come once, and in order, where the index shows them late')],
+  },
+  {
+    name: 'new-shard-from-now-on',
+    harm: 'Where a shard was split, what its children had before they were met comes seconds later, from the index.',
+    file: 'subscription/stream-follower.ts',
+    find: "first ? 'latest' : 'oldest', signal",
+    replace: "'latest', signal",
+    caughtBy: [sources('events by streams come where shards split and merge')],
+  },
+  {
+    name: 'expired-iterator-skips',
+    harm: 'After an iterator has expired, what lies behind the last record that was read is passed over.',
+    file: 'subscription/stream-follower.ts',
+    find: 'if (last !== undefined) place = { after: last };',
+    replace: "if (last !== undefined) place = 'latest';",
+    caughtBy: [sources('events by streams come where iterators have expired')],
+  },
+  {
+    name: 'pushed-gap-not-read',
+    harm: 'A version that Lambda has not brought is left out for good.',
+    file: 'subscription/pushed-events.ts',
+    find: 'admitted.push({ key, event, fromVersion });',
+    replace: 'admitted.push({ key, event, fromVersion: event.version });',
+    caughtBy: [sources('events by lambda come behind those before them that were not brought')],
+  },
+  {
+    name: 'pushed-position-not-kept',
+    harm: 'Each batch that Lambda brings again is handled again.',
+    file: 'subscription/pushed-events.ts',
+    find: 'await this.moveTo(stream.stream, handled);',
+    replace: 'void handled;',
+    caughtBy: [sources('events by lambda come once, and in order for each aggregate')],
+  },
+  {
+    name: 'paused-batch-counts-as-handled',
+    harm: 'What Lambda brings while a subscription is paused is lost to it.',
+    file: 'subscription/subscription-run.ts',
+    find: ".state !== 'running') return own;",
+    replace: ".state !== 'running') return [];",
+    caughtBy: [sources('events by lambda wait where the subscription is paused')],
+  },
+  {
+    name: 'last-failure-reported',
+    harm: 'Of a batch that was not handled, Lambda brings the last record again, and the others never.',
+    file: 'nest/stream-handler.ts',
+    find: 'batch.Records.find((record)',
+    replace: 'batch.Records.findLast((record)',
+    caughtBy: [sources('events by lambda wait where the subscription is paused')],
   },
   {
     name: 'position-not-checked',

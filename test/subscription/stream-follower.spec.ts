@@ -1,14 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { EventRegistry, EventStoreUnavailableError, InMemoryEventStore, Subscriptions } from '../../src/index.js';
 import { positionAt } from '../../src/store/event-feed.js';
-import {
-  EventStream,
-  IteratorExpiredError,
-  RecordsTrimmedError,
-  type Shard,
-  type ShardPage,
-  type ShardPlace,
-} from '../../src/store/event-stream.js';
+import { IteratorExpiredError, RecordsTrimmedError } from '../../src/store/event-stream.js';
 import { InMemoryBookkeeping } from '../../src/store/in-memory-bookkeeping.js';
 import { InMemoryEventFeed } from '../../src/store/in-memory-event-feed.js';
 import type { StoredEvent } from '../../src/store/stored-event.js';
@@ -16,62 +9,10 @@ import { Gate } from '../../src/subscription/gate.js';
 import { StreamFollower } from '../../src/subscription/stream-follower.js';
 import { MoneyDeposited } from '../setup/bank.js';
 import { until } from '../setup/until.js';
+import { eventRecord } from '../sources/event-record.js';
+import { FakeStream, type Told } from '../sources/fake-stream.js';
 
-interface FakeShard extends Shard {
-  readonly records: StoredEvent[];
-  closed: boolean;
-}
-
-/** A stream whose shards do what a test says. An iterator is a shard and how many records come before it. */
-class FakeStream extends EventStream {
-  readonly all = new Map<string, FakeShard>();
-  readonly places: string[] = [];
-  readonly failures: Error[] = [];
-  reads = 0;
-  readsOfNothing = 0;
-
-  add(id: string, parentId?: string): FakeShard {
-    const shard = { id, records: [], closed: false, ...(parentId !== undefined && { parentId }) };
-    this.all.set(id, shard);
-    return shard;
-  }
-
-  override async shards(): Promise<readonly Shard[]> {
-    // In no order.
-    return [...this.all.values()].toReversed();
-  }
-
-  override async iterator(id: string, place: ShardPlace): Promise<string> {
-    const shard = this.all.get(id);
-    if (!shard) throw new EventStoreUnavailableError('There is no such shard.');
-    this.places.push(`${id} ${typeof place === 'object' ? `after ${place.after}` : place}`);
-    if (typeof place === 'object') return `${id}/${Number(place.after) + 1}`;
-    return `${id}/${place === 'latest' ? shard.records.length : 0}`;
-  }
-
-  override async read(iterator: string): Promise<ShardPage> {
-    this.reads++;
-    const failure = this.failures.shift();
-    if (failure) throw failure;
-    const [id, at] = iterator.split('/') as [string, string];
-    const shard = this.all.get(id);
-    if (!shard) {
-      this.readsOfNothing++;
-      throw new EventStoreUnavailableError('There is no such shard.');
-    }
-    const events = shard.records.slice(Number(at), Number(at) + 2);
-    const next = Number(at) + events.length;
-    const isOver = shard.closed && next === shard.records.length;
-    return {
-      events,
-      last: events.length > 0 ? String(next - 1) : undefined,
-      next: isOver ? undefined : `${id}/${next}`,
-    };
-  }
-
-  override close(): void {}
-}
-
+const PAGE = 2;
 const TIMING = { readEveryMs: 2, lookEveryMs: 10 };
 
 describe('following a stream', () => {
@@ -82,7 +23,7 @@ describe('following a stream', () => {
   let follower: StreamFollower;
 
   beforeEach(() => {
-    [stream, found, missed, reports] = [new FakeStream(), [], 0, []];
+    [stream, found, missed, reports] = [new FakeStream(PAGE), [], 0, []];
     const onFound = (events: readonly StoredEvent[]) => void found.push(...events.map(({ eventId }) => eventId));
     follower = new StreamFollower(
       stream,
@@ -94,16 +35,31 @@ describe('following a stream', () => {
   });
   afterEach(() => follower.stop());
 
-  const record = (eventId: string) => ({ eventId }) as StoredEvent;
+  const record =
+    (eventId: string): Told =>
+    () =>
+      eventRecord({
+        stream: { aggregateType: 'account', aggregateId: 'x' },
+        version: 1,
+        eventId,
+        eventTime: 1,
+        eventType: 'test',
+        schemaVersion: 1,
+        eventData: '{}',
+        metadata: {},
+        commitId: 'c',
+        commitIndex: 0,
+        commitSize: 1,
+      });
   const begins = async (...ids: string[]) =>
     until(() => ids.every((id) => stream.places.some((p) => p.startsWith(id))));
 
   it('begins with what comes from now on, and reads on page by page', async () => {
     const shard = stream.add('a');
-    shard.records.push(record('old'));
+    shard.tell(record('old'));
     follower.start();
     await begins('a');
-    shard.records.push(...['1', '2', '3', '4', '5'].map(record));
+    shard.tell(...['1', '2', '3', '4', '5'].map(record));
     await until(() => found.length === 5);
     expect(found).toEqual(['1', '2', '3', '4', '5']);
     expect(stream.places).toEqual(['a latest']);
@@ -113,9 +69,9 @@ describe('following a stream', () => {
     const parent = stream.add('parent');
     follower.start();
     await begins('parent');
-    parent.records.push(...['1', '2', '3', '4', '5'].map(record));
-    for (const id of ['left', 'right']) stream.add(id, 'parent').records.push(record(id));
-    stream.add('below', 'left').records.push(record('below'));
+    parent.tell(...['1', '2', '3', '4', '5'].map(record));
+    for (const id of ['left', 'right']) stream.add(id, parent).tell(record(id));
+    stream.add('below', stream.all.get('left')!).tell(record('below'));
     await until(() => found.length === 5);
     await new Promise((resolve) => setTimeout(resolve, 30));
     expect(stream.places).toEqual(['parent latest']);
@@ -131,7 +87,7 @@ describe('following a stream', () => {
     stream.add('a');
     follower.start();
     await begins('a');
-    stream.add('orphan', 'long gone').records.push(record('1'));
+    stream.addOrphan('orphan').tell(record('1'));
     await until(() => found.length === 1);
     expect(stream.places).toContain('orphan oldest');
   });
@@ -140,13 +96,13 @@ describe('following a stream', () => {
     const shard = stream.add('a');
     follower.start();
     await begins('a');
-    shard.records.push(record('1'), record('2'));
+    shard.tell(record('1'), record('2'));
     await until(() => found.length === 2);
     stream.failures.push(new IteratorExpiredError());
-    shard.records.push(record('3'));
+    shard.tell(record('3'));
     await until(() => found.length === 3);
     expect(found).toEqual(['1', '2', '3']);
-    expect(stream.places).toEqual(['a latest', 'a after 1']);
+    expect(stream.places).toEqual(['a latest', 'a after 2']);
     expect([missed, reports]).toEqual([0, []]);
   });
 
@@ -163,7 +119,7 @@ describe('following a stream', () => {
     const shard = stream.add('a');
     follower.start();
     await begins('a');
-    shard.records.push(record('1'));
+    shard.tell(record('1'));
     await until(() => found.length === 1);
     stream.failures.push(new RecordsTrimmedError());
     await until(() => missed === 1);
@@ -177,7 +133,7 @@ describe('following a stream', () => {
     follower.start();
     await begins('a');
     for (let count = 0; count < 3; count++) stream.failures.push(new EventStoreUnavailableError('No answer.'));
-    shard.records.push(record('1'));
+    shard.tell(record('1'));
     await until(() => found.length === 1);
     expect(reports).toEqual([expect.stringContaining('No answer.')]);
   });
@@ -221,7 +177,7 @@ describe('a subscription with a stream', () => {
   beforeEach(() => {
     store = new InMemoryEventStore(registry);
     bookkeeping = new InMemoryBookkeeping();
-    stream = new FakeStream();
+    stream = new FakeStream(PAGE);
     stream.add('a');
     seen = [];
     failing = () => false;
@@ -275,7 +231,8 @@ describe('a subscription with a stream', () => {
     return store.storedEvents(id).slice(stored);
   }
 
-  const tell = (...events: readonly StoredEvent[]) => stream.all.get('a')!.records.push(...events);
+  const tell = (...events: readonly StoredEvent[]) =>
+    stream.all.get('a')!.tell(...events.map((event) => () => eventRecord(event)));
   const versions = () => seen.map(({ version }) => version);
 
   it('handles records in order whichever way they come, and what they leave out', async () => {

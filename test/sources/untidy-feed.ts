@@ -1,9 +1,10 @@
-import { streamKey, type StreamId } from '../../../src/event/stream-id.js';
-import { EventFeed, positionAt, type FeedEvent, type FeedPage, type FeedPace } from '../../../src/store/event-feed.js';
-import type { ReadRange } from '../../../src/store/event-store.js';
-import { versionRange } from '../../../src/store/read-range.js';
-import type { StoredEvent } from '../../../src/store/stored-event.js';
-import type { Random } from '../random.js';
+import { streamKey, type StreamId } from '../../src/event/stream-id.js';
+import { EventFeed, positionAt, type FeedEvent, type FeedPage, type FeedPace } from '../../src/store/event-feed.js';
+import type { ReadRange } from '../../src/store/event-store.js';
+import { versionRange } from '../../src/store/read-range.js';
+import type { StoredEvent } from '../../src/store/stored-event.js';
+import type { Random } from '../campaigns/random.js';
+import { hashOf } from './hash.js';
 
 export interface Untidiness {
   /** Every entry of the index is up to so much late, in milliseconds. */
@@ -11,6 +12,13 @@ export interface Untidiness {
   /** And one of so many up to so much. */
   readonly lateOnceIn: number;
   readonly lateMs: number;
+}
+
+export interface FeedAppend {
+  /** How many events the commit has. */
+  readonly events?: number;
+  /** How much later the index shows them, where that is not left to chance; in milliseconds. */
+  readonly lateMs?: number;
 }
 
 const PARTITIONS = 4;
@@ -34,36 +42,35 @@ export class UntidyFeed extends EventFeed {
     super();
   }
 
-  /** Stores the next event of a stream, by a writer whose clock says so. */
-  append(stream: StreamId, clock: number): void {
+  /** Stores the next events of a stream in one commit, by a writer whose clock says so. */
+  append(stream: StreamId, clock: number, { events = 1, lateMs }: FeedAppend = {}): readonly StoredEvent[] {
     const key = streamKey(stream);
-    const events = this.streams.get(key) ?? [];
-    this.streams.set(key, events);
-    const version = events.length + 1;
-    const eventTime = Math.max(Math.round(clock), (events.at(-1)?.eventTime ?? 0) + 1);
-    const event: StoredEvent = {
+    const known = this.streams.get(key) ?? [];
+    this.streams.set(key, known);
+    const firstVersion = known.length + 1;
+    const firstTime = Math.max(Math.round(clock), (known.at(-1)?.eventTime ?? 0) + 1);
+    const stored = Array.from({ length: events }, (_, index): StoredEvent => ({
       stream,
-      version,
-      eventId: `${key}-${version}`,
-      eventTime,
-      eventType: 'feed-check',
+      version: firstVersion + index,
+      eventId: `${key}-${firstVersion + index}`,
+      eventTime: firstTime + index,
+      eventType: 'test.MoneyDeposited',
       schemaVersion: 1,
-      eventData: '{}',
+      eventData: '{"amount":1,"currency":"EUR"}',
       metadata: {},
-      commitId: `${key}-${version}`,
-      commitIndex: 0,
-      commitSize: 1,
-    };
-    events.push(event);
-    const { usualLagMs, lateMs, lateOnceIn } = this.untidiness;
-    const isLate = this.random.below(lateOnceIn) === 0;
-    if (isLate) this.late++;
-    const from = Date.now() + this.random.next() * (isLate ? lateMs : usualLagMs);
-    this.hidden.push({
-      from,
-      partition: partitionOf(key),
-      entry: { position: `${positionAt(eventTime)}#${key}`, event },
-    });
+      commitId: `${key}-${firstVersion}`,
+      commitIndex: index,
+      commitSize: events,
+    }));
+    known.push(...stored);
+    for (const event of stored) this.hide(key, event, lateMs ?? this.lateness());
+    return stored;
+  }
+
+  /** Whether every entry shows. */
+  get isComplete(): boolean {
+    this.show();
+    return this.hidden.length === 0;
   }
 
   override partitionsOf(): readonly string[] {
@@ -87,6 +94,18 @@ export class UntidyFeed extends EventFeed {
     const { from, to, forward, limit } = versionRange(range);
     const events = (this.streams.get(streamKey(stream)) ?? []).slice(from - 1, to);
     yield* (forward ? events : events.toReversed()).slice(0, limit);
+  }
+
+  private lateness(): number {
+    const { usualLagMs, lateMs, lateOnceIn } = this.untidiness;
+    const isLate = this.random.below(lateOnceIn) === 0;
+    if (isLate) this.late++;
+    return this.random.next() * (isLate ? lateMs : usualLagMs);
+  }
+
+  private hide(key: string, event: StoredEvent, lateMs: number): void {
+    const entry = { position: `${positionAt(event.eventTime)}#${key}`, event };
+    this.hidden.push({ from: Date.now() + lateMs, partition: partitionOf(key), entry });
   }
 
   private show(): void {
@@ -113,7 +132,5 @@ function placeOf(entries: readonly FeedEvent[], position: string): number {
 }
 
 function partitionOf(key: string): number {
-  let hash = 0;
-  for (const character of key) hash = (hash * 31 + character.charCodeAt(0)) | 0;
-  return Math.abs(hash) % PARTITIONS;
+  return hashOf(key) % PARTITIONS;
 }

@@ -1,0 +1,25 @@
+import type { StoredEvent } from '../../src/store/stored-event.js';
+import type { EventHandler } from '../../src/subscription/event-handler.js';
+
+/** A handler that notes what it was given, and fails where a test says so. */
+export class SeenEvents implements EventHandler {
+  readonly batch = 1;
+  readonly all: StoredEvent[] = [];
+  failing: (event: StoredEvent) => boolean = () => false;
+
+  wants(): boolean {
+    return true;
+  }
+
+  async handle(events: readonly StoredEvent[]): Promise<void> {
+    // Others get their turn, as with a database.
+    await new Promise(setImmediate);
+    if (events.some((event) => this.failing(event))) throw new Error('The view is broken.');
+    this.all.push(...events);
+  }
+
+  /** The versions of an aggregate, as they came. */
+  of(aggregateId: string): readonly number[] {
+    return this.all.filter(({ stream }) => stream.aggregateId === aggregateId).map(({ version }) => version);
+  }
+}
