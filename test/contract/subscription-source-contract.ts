@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { StoredEvent } from '../../src/store/stored-event.js';
 import type { PoisonPolicy } from '../../src/subscription/projection.js';
-import type { Subscriptions } from '../../src/subscription/subscriptions.js';
+import type { Subscriptions, SubscriptionsOptions } from '../../src/subscription/subscriptions.js';
 import { Random } from '../campaigns/random.js';
 import { until } from '../setup/until.js';
 import { otherRecords } from '../sources/event-record.js';
@@ -22,7 +22,18 @@ const WORLD = {
 export const PLAN = { aggregateTypes: ['account'], from: 0, concurrency: 4 };
 
 export const streamOf = (aggregateId: string) => ({ aggregateType: 'account', aggregateId });
-export const newWorld = () => new SubscriptionWorld({ ...WORLD, random: new Random(7) });
+export const newWorld = (timing: Partial<SubscriptionsOptions> = {}) =>
+  new SubscriptionWorld({ ...WORLD, timing: { ...WORLD.timing, ...timing }, random: new Random(7) });
+
+/** All versions up to the last one. */
+export function upTo(last: number): readonly number[] {
+  return Array.from({ length: last }, (_, index) => index + 1);
+}
+
+/** Without those that come again. */
+export function firstOf(versions: readonly number[]): readonly number[] {
+  return versions.filter((version, index) => version > Math.max(0, ...versions.slice(0, index)));
+}
 
 interface Following {
   readonly poison?: PoisonPolicy;
@@ -90,7 +101,7 @@ export function subscriptionSourceContract(name: keyof typeof SUBSCRIPTION_SOURC
 
     /** Waits until all is handled, and until nothing more can come of it. */
     async function expectEachOnce(): Promise<void> {
-      const versions = new Map([...written].map(([id, last]) => [id, Array.from({ length: last }, (_, at) => at + 1)]));
+      const versions = new Map([...written].map(([id, last]) => [id, upTo(last)]));
       await until(() => seen.all.length >= total() && witness.all.length >= total());
       if (indexShows) await until(() => world.feed.isComplete);
       if (indexShows && name !== 'lambda') {
@@ -117,13 +128,19 @@ export function subscriptionSourceContract(name: keyof typeof SUBSCRIPTION_SOURC
     it('come behind those before them that were not brought', async () => {
       indexShows = true;
       await start();
+      const missing = { untold: true, lateMs: Infinity };
       for (const id of ['a', 'b', 'c', 'd']) {
         write(id);
-        write(id, { events: 3, untold: true, lateMs: Infinity });
+        write(id, { events: 3, ...missing });
         write(id, { lateMs: 0 });
       }
-      await until(() => seen.all.length === 20);
-      for (const id of ['a', 'b', 'c', 'd']) expect(seen.of(id)).toEqual([1, 2, 3, 4, 5]);
+      // Nor is anything known of these before.
+      for (const id of ['e', 'f']) {
+        write(id, { events: 2, ...missing });
+        write(id, { lateMs: 0 });
+      }
+      await until(() => seen.all.length === 26);
+      for (const [id, last] of written) expect(seen.of(id)).toEqual(upTo(last));
     });
 
     it('come in order by clocks that differ, and at equal times', async () => {
@@ -216,6 +233,21 @@ export function subscriptionSourceContract(name: keyof typeof SUBSCRIPTION_SOURC
       await start();
       await writeMany(20);
       await expectEachOnce();
+    });
+
+    it('come again, in order, where a process is cut off in their middle', async () => {
+      indexShows = true;
+      world = newWorld({ leaseMs: 300 });
+      await start();
+      await writeMany(100);
+      await until(() => seen.all.length > 50);
+      world.cutOff();
+      await writeMany(20);
+      await Promise.all(processes.splice(0).map((process) => process.stop()));
+      await start();
+      await writeMany(20);
+      await until(() => [...written].every(([id, last]) => seen.of(id).at(-1) === last));
+      for (const [id, versions] of versionsIn(seen)) expect(firstOf(versions)).toEqual(upTo(written.get(id)!));
     });
 
     it('come again where their handler fails, and only there', async () => {

@@ -803,7 +803,10 @@ export const BUGS: readonly PlantedBug[] = [
     file: 'subscription/gate.ts',
     find: '? known.version + 1',
     replace: '? event.version',
-    caughtBy: [feed('delivers all events in order')],
+    caughtBy: [
+      feed('delivers all events in order, by feed'),
+      sources('events by feed come behind those before them that were not brought'),
+    ],
   },
   {
     name: 'no-backtracking',
@@ -811,7 +814,10 @@ export const BUGS: readonly PlantedBug[] = [
     file: 'subscription/feed-reader.ts',
     find: 'const reached = until < counts ? until : counts;',
     replace: 'const reached = until < counts ? until : until;',
-    caughtBy: [feed('delivers all events in order')],
+    caughtBy: [
+      feed('delivers all events in order, by feed'),
+      sources('events by feed come once, and in order, where the index shows them late'),
+    ],
   },
   {
     name: 'first-gap-not-seen',
@@ -819,7 +825,10 @@ export const BUGS: readonly PlantedBug[] = [
     file: 'subscription/gate.ts',
     find: 'event.version === 1 || complete',
     replace: 'event.version >= 1 || complete',
-    caughtBy: [feed('delivers all events in order')],
+    caughtBy: [
+      feed('delivers all events in order, by feed'),
+      sources('events by feed come behind those before them that were not brought'),
+    ],
   },
   {
     name: 'shown-again-handled-again',

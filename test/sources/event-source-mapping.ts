@@ -52,11 +52,15 @@ export class FakeEventSourceMapping {
 
   private async follow(invoke: StreamFunction, signal: AbortSignal): Promise<void> {
     const reading = new Map<FakeShard, Promise<void>>();
+    const mayFollow = (parent: FakeShard) =>
+      !reading.has(parent) && (this.finished.has(parent) || !this.stream.all.has(parent.id));
     while (!signal.aborted) {
       for (const shard of this.stream.all.values()) {
-        if (reading.has(shard) || this.finished.has(shard)) continue;
-        if (shard.parents.some((parent) => this.stream.all.has(parent.id) && !this.finished.has(parent))) continue;
-        reading.set(shard, this.readShard(shard, invoke, signal));
+        if (reading.has(shard) || this.finished.has(shard) || !shard.parents.every(mayFollow)) continue;
+        reading.set(
+          shard,
+          this.readShard(shard, invoke, signal).finally(() => reading.delete(shard)),
+        );
       }
       await sleep(IDLE_MS);
     }

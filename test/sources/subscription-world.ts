@@ -6,6 +6,7 @@ import type { SubscriptionsOptions } from '../../src/subscription/subscriptions.
 import { BookkeepingDouble } from '../../src/testing/bookkeeping-double.js';
 import type { Random } from '../campaigns/random.js';
 import { MoneyDeposited } from '../setup/bank.js';
+import { BookkeepingLink } from './bookkeeping-link.js';
 import { eventRecord } from './event-record.js';
 import { FakeEventSourceMapping, type MappingMishaps } from './event-source-mapping.js';
 import { FakeStream } from './fake-stream.js';
@@ -44,6 +45,7 @@ export class SubscriptionWorld {
   readonly registry = new EventRegistry().register(MoneyDeposited);
   /** What the log has. */
   readonly reports: string[] = [];
+  private readonly links: BookkeepingLink[] = [];
   /** For each partition, the time up to which it was read by the pass that comes last. */
   private readonly settled = new Map<string, number>();
 
@@ -73,7 +75,14 @@ export class SubscriptionWorld {
   newSubscriptions(): Subscriptions {
     const { timing } = this.settings;
     const report = (message: string) => this.reports.push(message);
-    return new Subscriptions(this.feed, this.bookkeeping, this.registry, timing, report);
+    const link = new BookkeepingLink(this.bookkeeping);
+    this.links.push(link);
+    return new Subscriptions(this.feed, link, this.registry, timing, report);
+  }
+
+  /** From now on nothing is kept of what the processes do that there are, as if they were dead. */
+  cutOff(): void {
+    for (const link of this.links) link.isCut = true;
   }
 
   private watchReads(): void {
