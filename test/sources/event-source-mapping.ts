@@ -28,7 +28,6 @@ const HURRIED_TIME_MS = 20;
  * Developer Guide, "Using AWS Lambda with Amazon DynamoDB"). How far it has come outlives the function.
  */
 export class FakeEventSourceMapping {
-  invocations = 0;
   private readonly places = new Map<FakeShard, number>();
   private readonly finished = new Set<FakeShard>();
   private ending = new AbortController();
@@ -89,7 +88,6 @@ export class FakeEventSourceMapping {
   private async handledOf(Records: StreamBatch['Records'], invoke: StreamFunction): Promise<number> {
     const { unstartedOnceIn, unheardOnceIn, hurriedOnceIn } = this.mishaps;
     const happens = (onceIn: number) => this.random.below(onceIn) === 0;
-    this.invocations++;
     if (happens(unstartedOnceIn)) return 0;
     const endsAt = Date.now() + (happens(hurriedOnceIn) ? HURRIED_TIME_MS : USUAL_TIME_MS);
     try {
