@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { On } from '../../src/index.js';
 import { Projection, type ProjectionContext } from '../../src/subscription/projection.js';
 import { ProjectionHandler } from '../../src/subscription/projection-handler.js';
+import { ProjectionMethods } from '../../src/subscription/projection-methods.js';
 import type { Subscriptions } from '../../src/subscription/subscriptions.js';
 import {
   firstOf,
@@ -38,14 +39,12 @@ describe('a subscription whose source changes', () => {
     const world = newWorld();
     const seen = new SeenEvents();
     const subscribe = (subscriptions: Subscriptions) => {
-      const handler = new ProjectionHandler(
-        new Stored(),
-        { name: 'stored', batch: 4 },
-        world.registry,
-        world.bookkeeping,
-      );
+      const methods = new ProjectionMethods(new Stored(), world.registry);
       subscriptions.add({ ...PLAN, name: 'seen', attempts: 1, poison: 'stop-aggregate' }, seen);
-      subscriptions.add({ ...PLAN, name: 'stored', attempts: 1, poison: 'stop-aggregate' }, handler);
+      subscriptions.add(
+        { ...PLAN, name: 'stored', attempts: 1, poison: 'stop-aggregate' },
+        (generation) => new ProjectionHandler(methods, 4, generation, world.bookkeeping),
+      );
     };
     const start = async (source: keyof typeof SUBSCRIPTION_SOURCES) => {
       const process = SUBSCRIPTION_SOURCES[source].start(world, subscribe);
