@@ -1,5 +1,7 @@
 import type { StoredEvent } from '../store/stored-event.js';
+import { isOutage } from './backoff.js';
 import { Controls, type Control, type ControlsSeen } from './controls.js';
+import { errorName } from './error-name.js';
 import type { EventHandler } from './event-handler.js';
 import { generationOf, type Generation } from './generation.js';
 import type { Membership } from './leases.js';
@@ -80,8 +82,13 @@ export class Subscription {
   async push(events: readonly StoredEvent[], endsAt: number): Promise<readonly StoredEvent[]> {
     const own = events.filter(({ stream }) => this.plan.aggregateTypes.includes(stream.aggregateType));
     if (own.length === 0) return own;
-    const live = await this.live().catch(() => undefined);
-    return live?.control.state === 'running' ? live.run.push(own, endsAt) : own;
+    try {
+      const { run, control } = await this.live();
+      return control.state === 'running' ? await run.push(own, endsAt) : own;
+    } catch (error) {
+      if (!isOutage(error)) this.parts.report(`${this.plan.name}: a batch was not handled: ${errorName(error)}`);
+      return own;
+    }
   }
 
   offer(events: readonly StoredEvent[]): void {

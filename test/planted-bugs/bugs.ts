@@ -873,9 +873,9 @@ export const BUGS: readonly PlantedBug[] = [
   {
     name: 'paused-batch-counts-as-handled',
     harm: 'What Lambda brings while a subscription is paused is lost to it.',
-    file: 'subscription/subscription-run.ts',
-    find: ".state !== 'running') return own;",
-    replace: ".state !== 'running') return [];",
+    file: 'subscription/subscription.ts',
+    find: 'await run.push(own, endsAt) : own;',
+    replace: 'await run.push(own, endsAt) : [];',
     caughtBy: [sources('events by lambda wait where the subscription is paused')],
   },
   {
