@@ -68,7 +68,7 @@ export async function writeCommit(
         }
       }
       if (cancelledKind(error, kind) === 'rejected') {
-        if (!mayBeStored) throw refused(error, request.kind === 'put' ? request.input.TableName : tableOf(request));
+        if (!mayBeStored) throw refused(error, ...tablesOf(request));
         return { kind: 'unknown', lastFailure: failureName(error) };
       }
       await deadline.backoff(attempt);
@@ -110,7 +110,9 @@ function cancelledKind(error: unknown, kind: FailureKind): FailureKind {
   return reasons.every(({ Code }) => PASSING_REASONS.has(Code ?? 'None')) ? 'not-applied' : 'rejected';
 }
 
-function tableOf(request: Extract<AppendRequest, { kind: 'transaction' }>): string | undefined {
-  const { Put, Delete } = request.input.TransactItems?.[0] ?? {};
-  return (Put ?? Delete)?.TableName;
+function tablesOf(request: AppendRequest): readonly (string | undefined)[] {
+  if (request.kind === 'put') return [request.input.TableName];
+  return (request.input.TransactItems ?? []).map(
+    ({ Put, Delete, Update, ConditionCheck }) => (Put ?? Delete ?? Update ?? ConditionCheck)?.TableName,
+  );
 }

@@ -76,7 +76,8 @@ export class DynamoDbBookkeeping extends Bookkeeping {
       },
     }));
     const outcome = await this.send([...moves, ...writes], writeId, positions.length).catch((error: unknown) => {
-      throw error instanceof RequestRefusedError && error.isInvalid ? invalidWritesError(writes) : error;
+      const isTheirs = writes.length > 0 && error instanceof RequestRefusedError && error.isInvalid;
+      throw isTheirs ? invalidWritesError(writes) : error;
     });
     if (outcome.kind === 'stored') return outcome;
     if (outcome.taken < positions.length) return { kind: 'passed', index: outcome.taken };

@@ -112,9 +112,24 @@ export function itemBytes(item: Item): number {
 }
 
 function valueBytes(value: unknown): number {
+  // The client leaves these out.
+  if (value === undefined) return 0;
+  if (value === null || typeof value === 'boolean') return 1;
   if (typeof value === 'string') return Buffer.byteLength(value);
-  if (typeof value === 'number') return Math.ceil(String(value).length / 2) + 1;
-  return (value as Uint8Array).byteLength;
+  if (typeof value !== 'object') return Math.ceil(String(value).length / 2) + 1;
+  if (ArrayBuffer.isView(value)) return value.byteLength;
+  if (value instanceof Set) return sum(value);
+  if (Array.isArray(value)) return CONTAINER_BYTES + value.length + sum(value);
+  return CONTAINER_BYTES + Object.keys(value).length + itemBytes(value as Item);
+}
+
+/** A list or map has so many bytes of its own, and one more for each of its elements. */
+const CONTAINER_BYTES = 3;
+
+function sum(values: Iterable<unknown>): number {
+  let bytes = 0;
+  for (const value of values) bytes += valueBytes(value);
+  return bytes;
 }
 
 function streamAttributes({ tenantId, aggregateType, aggregateId }: StreamId): Item {

@@ -36,7 +36,9 @@ export class Sender {
   private readonly client: DynamoDBDocumentClient;
 
   constructor(client: DynamoDBClient) {
-    this.client = DynamoDBDocumentClient.from(client, { marshallOptions: { removeUndefinedValues: true } });
+    this.client = DynamoDBDocumentClient.from(withOwnConfig(client), {
+      marshallOptions: { removeUndefinedValues: true },
+    });
   }
 
   /** One attempt of ours; the SDK may make several. @throws WriteFailure */
@@ -116,11 +118,20 @@ export class Sender {
   }
 }
 
+/**
+ * The same client to all but its document client: that keeps its options in the config of the client below it, where
+ * those of another one would replace them.
+ */
+function withOwnConfig(client: DynamoDBClient): DynamoDBClient {
+  return Object.create(client, { config: { value: { ...client.config } } }) as DynamoDBClient;
+}
+
 /** Says no more than the name of the refusal: the text that came with it may quote what was sent. */
-export function refused(error: unknown, tableName: string | undefined): EventStoreUnavailableError {
+export function refused(error: unknown, ...tableNames: readonly (string | undefined)[]): EventStoreUnavailableError {
+  const tables = [...new Set(tableNames)].map((name) => `"${name}"`).join(', ');
   return new RequestRefusedError(
     /Validation/.test(failureName(error)),
-    `A request to table "${tableName}" was refused with ${failureName(error)}: check that the table exists and that the role of this process may use it.`,
+    `A request to table ${tables} was refused with ${failureName(error)}: check that the table exists and that the role of this process may use it.`,
   );
 }
 
@@ -153,17 +164,31 @@ class NoAnswerError extends Error {
   override readonly name = 'NoAnswer';
 }
 
+/** A value is of no kind that DynamoDB stores. */
+class UnknownValueError extends Error {
+  override readonly name = 'ValidationError';
+}
+
 /**
  * Watches every attempt inside the SDK's own retries: its last error hides what the earlier ones were, and is not
  * always the one that the attempt ended with.
  */
 class AttemptLog {
+  private isSerialized = false;
   private started = 0;
   private ended = 0;
   private unknown = false;
   private lastError: unknown;
 
   watch(command: PutCommand): PutCommand {
+    command.middlewareStack.add(
+      (next) => (args) => {
+        this.isSerialized = true;
+        return next(args);
+      },
+      // Behind the document client, which gives up before on a value that DynamoDB does not know.
+      { step: 'serialize', name: 'serialized', override: true },
+    );
     command.middlewareStack.add(
       (next) => async (args) => {
         this.started++;
@@ -185,6 +210,7 @@ class AttemptLog {
   }
 
   failure(error: unknown): WriteFailure {
+    if (!this.isSerialized) return new WriteFailure(new UnknownValueError(), 'rejected');
     if (this.started === 0) return new WriteFailure(error, this.unsentKind(error));
     const inFlight = this.started > this.ended;
     if (this.unknown || inFlight || this.lastError === undefined) return new WriteFailure(error, 'unknown');

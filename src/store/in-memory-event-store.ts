@@ -50,7 +50,14 @@ export class InMemoryEventStore extends EventStore {
     const prepared = prepareCommit(this.scopedCommit(commit), this.registry);
     const { commitId, idempotency, unique } = prepared;
     let placed = this.place(prepared);
-    if (this.joinCommits) placed = await this.join(prepared, placed);
+    for (let isJoined = !this.joinCommits; !isJoined;) {
+      const joined = await this.joinedWrites(placed.flatMap(({ events }) => events));
+      const again = this.place(prepared);
+      // Otherwise another commit came between, and inline projections have to have the events as they are now.
+      isJoined = isSamePlace(placed, again);
+      if (isJoined) this.takeJoined(joined);
+      else placed = again;
+    }
     // No await stands between the checks and this: that makes it atomic.
     for (const { append, events } of placed) {
       const stream = this.streams.get(append.key);
@@ -167,19 +174,6 @@ export class InMemoryEventStore extends EventStore {
     return placed;
   }
 
-  /** Lets inline projections have the events, anew where another commit came between. */
-  private async join(prepared: PreparedCommit, first: readonly PlacedEvents[]): Promise<readonly PlacedEvents[]> {
-    for (let placed = first; ;) {
-      const joined = await this.joinedWrites(placed.flatMap(({ events }) => events));
-      const again = this.place(prepared);
-      if (again.every(({ events }, at) => events[0]!.version === placed[at]!.events[0]!.version)) {
-        this.takeJoined(joined);
-        return placed;
-      }
-      placed = again;
-    }
-  }
-
   /** There are no tables here. A test double takes them. */
   protected takeJoined(writes: readonly JoinedWrite[]): void {
     if (writes.length > 0) throw noTablesError();
@@ -205,6 +199,10 @@ export class InMemoryEventStore extends EventStore {
     const last = this.streams.get(key)?.at(-1);
     return { version: last?.version ?? 0, eventTime: last?.eventTime ?? 0 };
   }
+}
+
+function isSamePlace(one: readonly PlacedEvents[], other: readonly PlacedEvents[]): boolean {
+  return one.every(({ events }, at) => events[0]!.version === other[at]!.events[0]!.version);
 }
 
 /** By time; at the same time by stream, in any order that never changes. A stream has no two events at one time. */

@@ -9,6 +9,8 @@ import {
   CommandContext,
   CommitOutcomeUnknownError,
   CommitTooLargeError,
+  DynamoDbEventStore,
+  EventRegistry,
   EventStore,
   EventStoreUnavailableError,
   InjectAggregateRepository,
@@ -16,6 +18,7 @@ import {
   Projection,
   type ProjectionContext,
   ProjectionError,
+  type TableNames,
   TableWriteRefusedError,
 } from '../../src/index.js';
 import { createEventStoreTestingModule, givenProjection, recorded } from '../../src/testing/index.js';
@@ -90,12 +93,15 @@ class Balances {
   }
 }
 
+const kindsItem = { pk: 'view', sk: 1, is: true, map: { list: [null] } };
+
 const closing: (() => Promise<void>)[] = [];
 afterEach(async () => {
   for (const close of closing.splice(0).toReversed()) await close();
 });
 
 interface Started extends Application {
+  readonly tables: TableNames;
   readonly client: DynamoDBClient;
   readonly handler: DepositHandler;
   readonly balances: Balances;
@@ -129,6 +135,7 @@ async function start(providers: Provider[] = [Balances], options: object = {}): 
   const store = application.module.get(EventStore);
   return {
     ...application,
+    tables,
     client,
     handler: application.module.get(DepositHandler, { strict: false }),
     balances: application.module.get(Balances, { strict: false }),
@@ -270,7 +277,7 @@ describe('an inline projection', () => {
     @Injectable()
     @Projection('wrong', { inline: true })
     class Wrong {
-      what: 'twice' | 'wrong key' | 'too many' | 'never' = 'twice';
+      what: 'twice' | 'wrong key' | 'too many' | 'too large' | 'no value' | 'no table' | 'never' = 'twice';
 
       constructor(@Inject(BALANCES) private readonly tableName: string) {}
 
@@ -278,6 +285,13 @@ describe('an inline projection', () => {
         const { tableName: TableName } = this;
         if (this.what === 'twice') transaction.delete({ TableName, Key: { id: 'a' } });
         if (this.what === 'wrong key') transaction.put({ TableName, Item: { id: 5 } });
+        if (this.what === 'too large') {
+          for (let id = 0; id < 11; id++) {
+            transaction.put({ TableName, Item: { id: String(id), is: true, text: ['x'.repeat(390_000)] } });
+          }
+        }
+        if (this.what === 'no value') transaction.put({ TableName, Item: { id: 'w', at: new Date(0) } });
+        if (this.what === 'no table') transaction.put({ TableName: 'not-there', Item: { id: 'w' } });
         if (this.what === 'never') await new Promise(() => {});
         if (this.what === 'too many') {
           for (let id = 0; id < 100; id++) transaction.delete({ TableName, Key: { id: String(id) } });
@@ -293,11 +307,52 @@ describe('an inline projection', () => {
     const tooMany = commands.execute(new Deposit(['a'], [1]));
     await expect(tooMany).rejects.toMatchObject({ size: 103, unit: 'writes' });
     await expect(tooMany).rejects.toThrow(CommitTooLargeError);
+    wrong.what = 'too large';
+    await expect(commands.execute(new Deposit(['a'], [1]))).rejects.toMatchObject({ unit: 'bytes' });
+    wrong.what = 'no value';
+    await expect(commands.execute(new Deposit(['a'], [1]))).rejects.toThrow(/values that are no data, such as a Date/);
+    wrong.what = 'no table';
+    await expect(commands.execute(new Deposit(['a'], [1]))).rejects.toThrow(/to table "events-.*"not-there"/);
     wrong.what = 'never';
     const never = commands.execute(new Deposit(['a'], [1]));
     await expect(never).rejects.toThrow(EventStoreUnavailableError);
     await expect(never).rejects.toThrow(/Inline projections had not returned/);
     expect(await versionOf('a')).toBe(0);
+  });
+
+  it('takes values of every kind, and leaves the states of inline snapshots where they are', async () => {
+    @Injectable()
+    @Projection('kinds', { inline: true })
+    class Kinds {
+      constructor(@Inject(BALANCES) private readonly tableName: string) {}
+
+      @On(MoneyDeposited) deposited(_: MoneyDeposited, { transaction }: ProjectionContext): void {
+        const nested = {
+          no: null,
+          left: undefined,
+          flags: [true, false],
+          set: new Set(['a', 'b']),
+          bytes: new Uint8Array(3),
+        };
+        transaction.put({ TableName: this.tableName, Item: { id: 'kinds', at: 5n, nested } });
+      }
+    }
+    const { commands, viewOf, client, tables } = await start([Kinds, Balances]);
+    await commands.execute(new Deposit(['a'], [1]));
+    const nested = { no: null, flags: [true, false], set: new Set(['a', 'b']), bytes: new Uint8Array(3) };
+    expect(await viewOf('kinds')).toEqual({ id: 'kinds', at: 5, nested });
+    const { events, bookkeeping } = tables;
+    const store = new DynamoDbEventStore({
+      client,
+      tables: { events, bookkeeping },
+      registry: new EventRegistry().register(MoneyDeposited),
+      deadlineMs: 5000,
+    });
+    store.joinCommits = async () => [{ projection: 'p', write: { Put: { TableName: events, Item: kindsItem } } }];
+    const stream = { aggregateType: 'with-state', aggregateId: 'a' };
+    const state = { snapshotVersion: 1, state: '{}' };
+    await store.commit({ appends: [{ stream, events: [new MoneyDeposited(1)], expectedVersion: 0, state }] });
+    expect((await store.readSinceSnapshot(stream, 0)).snapshot).toMatchObject({ version: 1, state: '{}' });
   });
 
   it('takes no options of a subscription', () => {
@@ -343,6 +398,20 @@ describe('an inline projection without a database', () => {
       },
     ]);
     expect(app.get(DepositHandler).runs).toBe(2);
+  });
+
+  it('lets one of several racing commits in', async () => {
+    const app = await createEventStoreTestingModule({
+      aggregates: [Account],
+      providers: [Balances, { provide: BALANCES, useValue: 'balances' }],
+    });
+    closing.push(() => app.close());
+    const stream = { aggregateType: 'test-account', aggregateId: 'a' };
+    const append = () => app.store.append(stream, [new AccountOpened('Ada')], { expectedVersion: 0 });
+    const ended = await Promise.allSettled([append(), append(), append()]);
+    expect(ended.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected', 'rejected']);
+    expect(app.writesOf(Balances)).toHaveLength(1);
+    expect((await collect(app.store.read(stream))).map(({ version }) => version)).toEqual([1]);
   });
 
   it('can be given commits', async () => {
