@@ -34,6 +34,8 @@ export class DeliveryEndedError extends Error {
 export class Delivery {
   /** Streams of which an event is parked, so that all behind it wait. */
   private readonly held = new Set<string>();
+  /** Parked events that were skipped: until they are settled, they are not handled when they come again. */
+  private readonly skipped = new Set<string>();
   /** Parked events that are to be left out, where the subscription had stopped at them. */
   private readonly discarded = new Map<string, ParkedEntry>();
   private leftOut: ParkedEntry[] = [];
@@ -54,6 +56,7 @@ export class Delivery {
     for (const entry of entries) {
       const { key, parked } = entry;
       if (parked.poison === 'stop-aggregate') this.held.add(key);
+      if (parked.poison === 'skip') this.skipped.add(placeOf(key, parked.version));
       if (parked.poison === 'stop-subscription' && parked.requested === 'discard') {
         this.discarded.set(placeOf(key, parked.version), entry);
       }
@@ -99,6 +102,7 @@ export class Delivery {
   async settle({ key, parked }: ParkedEntry): Promise<number> {
     const { stream, version, fromVersion, requested, poison } = parked;
     this.held.delete(key);
+    this.skipped.delete(placeOf(key, version));
     const range = {
       fromVersion: requested === 'retry' ? fromVersion : version + 1,
       ...(poison === 'skip' && { toVersion: version }),
@@ -129,7 +133,9 @@ export class Delivery {
   }
 
   private isPassedOver(key: string, { version, eventType }: StoredEvent): boolean {
-    return this.held.has(key) || !this.handler.wants(eventType) || this.discarded.has(placeOf(key, version));
+    const place = placeOf(key, version);
+    if (this.held.has(key) || !this.handler.wants(eventType)) return true;
+    return this.skipped.has(place) || this.discarded.has(place);
   }
 
   /** The event, behind the versions that the feed has not shown. */
@@ -216,6 +222,7 @@ export class Delivery {
       `parked version ${event.version} of ${streamName(event.stream)} after ${attempts} attempts: ${errorName(error)}`,
     );
     if (poison === 'stop-aggregate') this.held.add(key);
+    if (poison === 'skip') this.skipped.add(placeOf(key, event.version));
     if (poison === 'stop-subscription') throw new DeliveryEndedError('poison');
   }
 }

@@ -43,11 +43,14 @@ export class ProjectionHandler implements EventHandler {
     await this.store(open);
   }
 
-  /** The position of its stream is further already, so that the event has one of its own. */
+  /** Where the position of its stream is further already, the event has one of its own. */
   async handleLate(event: StoredEvent): Promise<void> {
     const writes = await this.writesOf(event);
     if (writes.length === 0) return;
-    await this.bookkeeping.project(positionsOf(`${this.name}#${event.version}`, [event]), writes);
+    // Otherwise the event would count as not handled when it is read again.
+    const outcome = await this.bookkeeping.project(positionsOf(this.name, [event]), writes);
+    if (outcome.kind === 'passed')
+      await this.bookkeeping.project(positionsOf(`${this.name}#${event.version}`, [event]), writes);
   }
 
   private async writesOf(event: StoredEvent): Promise<readonly TableWrite[]> {

@@ -52,8 +52,10 @@ class InBatches extends OneByOne {}
 @Injectable()
 @Projection('refused', { attempts: 1 })
 class Refused extends Balances {
+  item: Record<string, unknown> = {};
+
   @On(MoneyWithdrawn) withdrawn(_: MoneyWithdrawn, { transaction }: ProjectionContext): void {
-    transaction.put({ TableName: this.tableName, Item: { id: 1 } });
+    transaction.put({ TableName: this.tableName, Item: this.item });
   }
 }
 
@@ -181,9 +183,46 @@ it('stores what a skipped event wrote, once, when it is retried behind later one
   expect(await balance(world, 'a')).toMatchObject({ balance: 7, events: 3 });
 });
 
-it('parks an event whose writes DynamoDB refuses', async () => {
+it.each(['retried before it is read again', 'retried after it came again'])(
+  'stores what a skipped event wrote, once, when it is %s',
+  async (order) => {
+    const world = await newWorld();
+    const application = await start(world, Skipping);
+    const subscriptions = application.module.get(Subscriptions);
+    const readAgain = async (amount: number, events: number) => {
+      await subscriptions.reset('skipping', new Date(0));
+      // When this one is in the view, all before it were read.
+      await deposit(application, 'a', [amount]);
+      await until(async () => (await balance(world, 'a'))?.events === events);
+    };
+    const retry = async () => {
+      for (const parked of await subscriptions.parked('skipping')) await subscriptions.retry(parked);
+      await until(async () => (await subscriptions.parked('skipping')).length === 0);
+    };
+    await deposit(application, 'a', [1, 2]);
+    await until(async () => (await subscriptions.parked('skipping')).length === 1);
+    application.module.get(Skipping, { strict: false }).fails = false;
+    if (order.startsWith('retried before')) {
+      await retry();
+      expect(await balance(world, 'a')).toMatchObject({ balance: 3, events: 2 });
+      await readAgain(4, 3);
+    } else {
+      await readAgain(4, 2);
+      expect(await balance(world, 'a')).toMatchObject({ balance: 5, events: 2 });
+      await retry();
+    }
+    await readAgain(8, 4);
+    expect(await balance(world, 'a')).toMatchObject({ balance: 15, events: 4 });
+  },
+);
+
+it.each([
+  ['of another key than its table', { id: 1 }],
+  ['with a value that is no data', { id: 'a', at: new Date(0) }],
+])('parks an event whose write is %s', async (_, item) => {
   const world = await newWorld();
   const application = await start(world, Refused);
+  application.module.get(Refused, { strict: false }).item = item;
   const stream = { aggregateType: 'test-account', aggregateId: 'a' };
   await application.module.get(EventStore).append(stream, [new MoneyWithdrawn(1)], { expectedVersion: ANY_VERSION });
   const subscriptions = application.module.get(Subscriptions);
