@@ -1,7 +1,7 @@
 // Events
 export type { Class } from './event/class-type.js';
 export type { ValueType } from './event/value-type.js';
-export { CommandContext, type CommandContextValues } from './event/command-context.js';
+export { causedBy, CommandContext, type CommandContextValues } from './event/command-context.js';
 export {
   CorruptStreamError,
   EventRegistrationError,

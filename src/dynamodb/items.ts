@@ -118,18 +118,18 @@ function valueBytes(value: unknown): number {
   if (typeof value === 'string') return Buffer.byteLength(value);
   if (typeof value !== 'object') return Math.ceil(String(value).length / 2) + 1;
   if (ArrayBuffer.isView(value)) return value.byteLength;
-  if (value instanceof Set) return sum(value);
-  if (Array.isArray(value)) return CONTAINER_BYTES + value.length + sum(value);
+  if (value instanceof Set) return bytesOf(value);
+  if (Array.isArray(value)) return CONTAINER_BYTES + value.length + bytesOf(value);
   return CONTAINER_BYTES + Object.keys(value).length + itemBytes(value as Item);
 }
 
 /** A list or map has so many bytes of its own, and one more for each of its elements. */
 const CONTAINER_BYTES = 3;
 
-function sum(values: Iterable<unknown>): number {
-  let bytes = 0;
-  for (const value of values) bytes += valueBytes(value);
-  return bytes;
+function bytesOf(values: Iterable<unknown>): number {
+  let size = 0;
+  for (const value of values) size += valueBytes(value);
+  return size;
 }
 
 function streamAttributes({ tenantId, aggregateType, aggregateId }: StreamId): Item {

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { EventMetadata } from './event-metadata.js';
-import type { RecordedEvent } from './recorded-event.js';
+import { recordedEventOf, type RecordedEvent } from './recorded-event.js';
 
 /** Who sends a command, for whom, and caused by what. All but the tenant goes into the metadata of its events. */
 export interface CommandContextValues {
@@ -65,6 +65,25 @@ export function runCommand<T>(commandId: string, run: () => T): T {
   const causationId = inCommand ? values.commandId : values.causationId;
   const own = { ...values, commandId, correlationId, ...(causationId !== undefined && { causationId }) };
   return storage.run({ values: own, inCommand: true, unusedKey: undefined }, run);
+}
+
+const causes = new WeakMap<object, RecordedEvent>();
+
+/**
+ * Ties a command to the event that causes it, in a saga whose operators hold events back or put them in a row, such as
+ * `concatMap`, `bufferTime` or `debounceTime`: behind those, RxJS goes on in the context of another event, and the command
+ * would run for that one's tenant and user.
+ *
+ * @returns the command
+ * @throws TypeError when the event was not stored
+ */
+export function causedBy<C extends object>(event: object, command: C): C {
+  causes.set(command, recordedEventOf(event));
+  return command;
+}
+
+export function causeOf(command: object): RecordedEvent | undefined {
+  return causes.get(command);
 }
 
 /** Runs what a stored event sets in motion, with nothing in force but what the event itself says. */

@@ -1,11 +1,18 @@
 import { createHash } from 'node:crypto';
+import { classOf } from '../event/event-type.js';
+import { hasPrivateFields } from '../event/private-state.js';
+import { InvalidCommitError } from '../store/store-errors.js';
 
 /**
- * Tells one body of a command from another, whatever the order of its fields. Functions do not count.
+ * Tells one body of a command from another, whatever the order of its fields, and one user from another. Functions do
+ * not count.
+ *
+ * @throws InvalidCommitError when something in it keeps its state where it cannot be seen
  */
-export function fingerprintOf(command: object): string {
+export function fingerprintOf(command: object, userId: string | undefined): string {
+  const user = userId === undefined ? '' : JSON.stringify(userId);
   return createHash('sha256')
-    .update(`${command.constructor.name}${canonical(command, [])}`)
+    .update(`${command.constructor.name}${canonical(command, [])}${user}`)
     .digest('base64url');
 }
 
@@ -35,5 +42,9 @@ function hidden(value: object, path: readonly object[]): string {
   if (prototype === Object.prototype || prototype === null) return '';
   const { toJSON } = value as { toJSON?: unknown };
   if (typeof toJSON === 'function') return `json ${canonical(toJSON.call(value), path)}`;
-  return value.toString === Object.prototype.toString ? '' : JSON.stringify(String(value));
+  if (value.toString !== Object.prototype.toString) return JSON.stringify(String(value));
+  if (!hasPrivateFields(classOf(value))) return '';
+  throw new InvalidCommitError(
+    `A command with an idempotency key holds a ${classOf(value).name}, whose private fields cannot be compared with those of a repeat: give it a toJSON() that returns them.`,
+  );
 }

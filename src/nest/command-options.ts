@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import type { ModulesContainer } from '@nestjs/core';
 import type { Class } from '../event/class-type.js';
+import { hasPrivateFields } from '../event/private-state.js';
 
 const CONFLICT_RETRIES = Symbol.for('nestjs-dynamodb-event-store:conflict-retries');
 const IDEMPOTENT = Symbol.for('nestjs-dynamodb-event-store:idempotent');
@@ -44,6 +45,8 @@ export interface CommandOptions {
   readonly conflictRetries?: number;
   readonly ownUnitOfWork: boolean;
   readonly idempotencyKey?: (command: object) => string | undefined;
+  /** Whether commands have private fields, which a copy for another run would lack. */
+  readonly cannotBeCopied?: boolean;
 }
 
 /** The options of all command handlers of the application, by command class. */
@@ -53,7 +56,7 @@ export function commandOptionsIn(modules: ModulesContainer): ReadonlyMap<Class, 
     for (const { instance, metatype } of module.providers.values()) {
       const handler = ((instance as object | null)?.constructor ?? metatype) as Class | null;
       const command = handler && (Reflect.getMetadata(CQRS_COMMAND_HANDLER, handler) as Class | undefined);
-      if (command) options.set(command, optionsOf(handler));
+      if (command) options.set(command, { ...optionsOf(handler), cannotBeCopied: hasPrivateFields(command) });
     }
   }
   return options;

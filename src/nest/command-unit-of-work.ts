@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Logger } from '@nestjs/common';
 import type { ModulesContainer } from '@nestjs/core';
 import { CommandBus, EventBus, type AsyncContext } from '@nestjs/cqrs';
 import { UnitOfWork } from '../aggregate/unit-of-work.js';
 import type { UnitsOfWork } from '../aggregate/units-of-work.js';
 import type { Class } from '../event/class-type.js';
-import { runCommand } from '../event/command-context.js';
+import { causeOf, runCausedBy, runCommand } from '../event/command-context.js';
 import { classOf } from '../event/event-type.js';
 import { copyInstance } from '../event/plain-copy.js';
 import { ConcurrencyError } from '../store/store-errors.js';
@@ -18,6 +19,7 @@ type Execute = (command: object, context?: AsyncContext) => Promise<unknown>;
 
 /** Gives every command of the application a unit of work. */
 export class CommandUnitOfWork {
+  private readonly logger = new Logger('EventStore');
   private readonly running = new Set<Promise<unknown>>();
   private readonly heldOpen = new Map<EventBus, () => void>();
   private options: ReadonlyMap<Class, CommandOptions> = new Map();
@@ -36,6 +38,8 @@ export class CommandUnitOfWork {
    */
   install(): void {
     this.options = commandOptionsIn(this.modules);
+    this.idempotent.sharedNames = namesOfSeveral([...this.options.keys()]);
+    for (const [command, { cannotBeCopied }] of this.options) if (cannotBeCopied) this.warnOf(command);
     const seen = new Set<CommandBus>();
     for (const module of this.modules.values()) {
       const providers = [...module.providers.values()].map(({ instance }) => instance as unknown);
@@ -87,6 +91,17 @@ export class CommandUnitOfWork {
     command: object,
     context?: AsyncContext,
   ): Promise<unknown> {
+    const cause = causeOf(command);
+    if (cause) return runCausedBy(cause, () => this.executeHere(original, bus, command, context));
+    return this.executeHere(original, bus, command, context);
+  }
+
+  private async executeHere(
+    original: Execute,
+    bus: EventBus | undefined,
+    command: object,
+    context?: AsyncContext,
+  ): Promise<unknown> {
     const options = this.options.get(classOf(command)) ?? { ownUnitOfWork: false };
     const commandId = randomUUID();
     // A nested command joins the unit that is running.
@@ -104,9 +119,10 @@ export class CommandUnitOfWork {
     bus: EventBus | undefined,
     command: object,
     context: AsyncContext | undefined,
-    { conflictRetries = this.conflictRetries }: CommandOptions,
+    options: CommandOptions,
     recordOf: RecordOf | undefined,
   ): Promise<unknown> {
+    const conflictRetries = options.cannotBeCopied ? 0 : (options.conflictRetries ?? this.conflictRetries);
     const pristine = conflictRetries > 0 ? copyInstance(command) : command;
     const pristineContext = context ?? contextOf(command);
     for (let attempt = 0; ; attempt++) {
@@ -128,6 +144,12 @@ export class CommandUnitOfWork {
     }
   }
 
+  private warnOf({ name }: Class): void {
+    this.logger.warn(
+      `${name} has private fields, so it cannot be copied, and is not run again when another commit comes first: the caller gets ConcurrencyError. Use \`private\` of TypeScript.`,
+    );
+  }
+
   private async handle(unit: UnitOfWork, run: () => Promise<unknown>): Promise<unknown> {
     try {
       return await this.units.run(unit, run);
@@ -138,6 +160,11 @@ export class CommandUnitOfWork {
       throw error;
     }
   }
+}
+
+function namesOfSeveral(classes: readonly Class[]): ReadonlySet<string> {
+  const names = classes.map(({ name }) => name);
+  return new Set(names.filter((name, index) => names.indexOf(name) !== index));
 }
 
 /** A random wait below a ceiling that doubles up to 400 ms: "full jitter" (AWS Builders' Library). */

@@ -6,7 +6,7 @@ import { classOf } from '../event/event-type.js';
 import type { EventStore } from '../store/event-store.js';
 import { keyOf, type IdempotencyKey, type IdempotencyRecord } from '../store/idempotency.js';
 import { idempotencyKeyText } from '../store/idempotency-key-text.js';
-import { DuplicateCommandError } from '../store/store-errors.js';
+import { CommitOutcomeUnknownError, DuplicateCommandError, InvalidCommitError } from '../store/store-errors.js';
 import { fingerprintOf } from './command-fingerprint.js';
 
 /** A larger result would cost every such command more to write than its events do. */
@@ -20,6 +20,8 @@ export class IdempotentCommands {
   private readonly logger = new Logger('EventStore');
   private readonly running = new Map<string, Promise<unknown>>();
   private readonly unkept = new Set<string>();
+  /** Names that several commands of the application have. */
+  sharedNames: ReadonlySet<string> = new Set();
 
   constructor(
     private readonly store: EventStore,
@@ -41,12 +43,18 @@ export class IdempotentCommands {
   ): Promise<unknown> {
     const key = ownKey ?? unusedIdempotencyKey();
     if (key === undefined) return run();
-    const { tenantId } = CommandContext.current();
-    const name = { ...(tenantId !== undefined && { tenantId }), command: classOf(command).name, key };
+    const { tenantId, userId } = CommandContext.current();
+    const commandName = classOf(command).name;
+    if (this.sharedNames.has(commandName)) {
+      throw new InvalidCommitError(
+        `Several commands are named ${commandName}, and an idempotency key counts for a name: rename all but one of them.`,
+      );
+    }
+    const name = { ...(tenantId !== undefined && { tenantId }), command: commandName, key };
     const keyText = idempotencyKeyText(name);
     // A command inside of another must not wait for that one.
     while (!isInCommand() && this.running.has(keyText)) await Promise.allSettled([this.running.get(keyText)]);
-    const carryingOut = this.carryOut(name, fingerprintOf(command), run);
+    const carryingOut = this.carryOut(name, fingerprintOf(command, userId), run);
     this.running.set(keyText, carryingOut);
     try {
       return await carryingOut;
@@ -71,8 +79,13 @@ export class IdempotentCommands {
         if (error instanceof DuplicateCommandError) throw unread;
         return undefined;
       });
-      if (meanwhile) return this.repeated(meanwhile, fingerprint);
-      throw error;
+      if (!meanwhile) throw error;
+      if (error instanceof CommitOutcomeUnknownError) {
+        this.logger.warn(
+          `${name.command}, whose answer was lost, is stored with commit ${error.commitId}. Its events are not published on the event bus.`,
+        );
+      }
+      return this.repeated(meanwhile, fingerprint);
     }
   }
 

@@ -1,8 +1,9 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { CommandBus, CommandHandler, EventsHandler, ofType, Saga, type ICommand } from '@nestjs/cqrs';
-import { delay, map, type Observable } from 'rxjs';
+import { concatMap, delay, map, type Observable } from 'rxjs';
 import {
   AggregateRepository,
+  causedBy,
   CommandContext,
   EventStore,
   InjectAggregateRepository,
@@ -113,6 +114,19 @@ class Interest {
   }
 }
 
+class Queued {
+  // Behind concatMap, RxJS goes on in the context of the event before.
+  @Saga() withdrawing(events$: Observable<object>): Observable<ICommand> {
+    return events$.pipe(
+      ofType(MoneyDeposited),
+      concatMap(async (event) => {
+        await new Promise(setImmediate);
+        return causedBy(event, new Withdraw(recordedEventOf(event).stream.aggregateId));
+      }),
+    );
+  }
+}
+
 const HANDLERS = [OpenHandler, DepositHandler, DepositApartHandler, OpenAndDepositHandler, WithdrawHandler];
 
 describe.each<Storage>(['memory', 'dynamodb'])('the context of a command (%s)', (storage) => {
@@ -169,6 +183,23 @@ describe.each<Storage>(['memory', 'dynamodb'])('the context of a command (%s)', 
         return { ...kept, tenantId: 't', causationId: eventId, seen: eventId };
       }),
     );
+  });
+
+  it('is that of the event where a saga says which one caused its command, whatever came before', async () => {
+    await start(Queued);
+    const tenants = ['t', 'u', 'v'];
+    await Promise.all(
+      tenants.map((tenantId) =>
+        CommandContext.run({ tenantId, userId: `of-${tenantId}` }, () =>
+          application.commands.execute(new OpenAndDeposit(`a-${tenantId}`)),
+        ),
+      ),
+    );
+    for (const tenant of tenants) {
+      await until(async () => (await eventsOf(`a-${tenant}`, tenant)).length === 3);
+      const [, deposited, withdrawn] = await eventsOf(`a-${tenant}`, tenant);
+      expect(withdrawn!.metadata).toMatchObject({ userId: `of-${tenant}`, causationId: deposited!.eventId });
+    }
   });
 
   it('does not reach from one command into another that runs beside it', async () => {

@@ -122,6 +122,33 @@ class Bonus {
   }
 }
 
+class Hidden {
+  readonly #value: number;
+
+  constructor(value: number) {
+    this.#value = value;
+  }
+
+  protected get value(): number {
+    return this.#value;
+  }
+}
+
+class Shown extends Hidden {
+  toJSON(): number {
+    return this.value;
+  }
+}
+
+/** As another module may have it. */
+class OtherDeposit {}
+Object.defineProperty(OtherDeposit, 'name', { value: 'Deposit' });
+
+@CommandHandler(OtherDeposit)
+class OtherDepositHandler {
+  async execute(): Promise<void> {}
+}
+
 const HANDLERS = [
   DepositHandler,
   DepositByKeyHandler,
@@ -190,6 +217,27 @@ describe.each<Storage>(['memory', 'dynamodb'])('commands with an idempotency key
       await execute(new Deposit('a', 7));
       expect(await balance()).toBe(7);
     });
+    expect(await balance()).toBe(5);
+  });
+
+  it('are refused to another user, who would see what the first one got', async () => {
+    await start();
+    const by = (userId: string) =>
+      CommandContext.run({ userId, idempotencyKey: 'k-1' }, () => application.commands.execute(new Deposit('a', 5)));
+    expect(await by('ada')).toEqual({ done: true });
+    expect(await by('ada')).toEqual({ done: true });
+    await expect(by('eve')).rejects.toMatchObject({ reason: 'other-body' });
+    expect(runs).toBe(1);
+  });
+
+  it('are refused where their bodies, or their names, cannot be told apart', async () => {
+    await start(OtherDepositHandler);
+    await expect(execute(new Look(new Hidden(5)))).rejects.toThrow(/holds a Hidden, whose private fields .*toJSON/);
+    expect(await execute(new Look(new Shown(5)))).toMatch('-0');
+    await expect(execute(new Look(new Shown(6)))).rejects.toMatchObject({ reason: 'other-body' });
+    await expect(execute(new Deposit('a', 5))).rejects.toThrow(/Several commands are named Deposit/);
+    // Without a key it is nobody's concern.
+    await application.commands.execute(new Deposit('a', 5));
     expect(await balance()).toBe(5);
   });
 

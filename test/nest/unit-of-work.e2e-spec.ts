@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
-import { Injectable, Scope } from '@nestjs/common';
+import { Injectable, Logger, Scope } from '@nestjs/common';
 import {
   CommandBus,
   CommandHandler,
@@ -36,8 +36,25 @@ import { until } from '../setup/until.js';
 class Run {
   constructor(
     readonly work: (accounts: AggregateRepository<Account>, command: Run) => Promise<unknown>,
-    readonly data: { count: number; list: number[] } = { count: 0, list: [] },
+    readonly data: { count: number; list: number[]; part?: Part } = { count: 0, list: [] },
   ) {}
+}
+
+/** What a command may hold as well, such as what class-transformer makes of a request. */
+class Part {
+  constructor(readonly amounts: number[]) {}
+
+  get sum(): number {
+    return this.amounts.reduce((sum, amount) => sum + amount, 0);
+  }
+}
+
+class RunHiding extends Run {
+  readonly #secret = 5;
+
+  get secret(): number {
+    return this.#secret;
+  }
 }
 
 class RunOwn extends Run {}
@@ -100,7 +117,21 @@ class RunWithManyRetriesHandler extends RunHandler {
   }
 }
 
-const HANDLERS = [RunWithManyRetriesHandler, RunSharedHandler, RunOwnHandler, RunOnceHandler, RunScopedHandler];
+@CommandHandler(RunHiding)
+class RunHidingHandler extends RunHandler {
+  constructor(@InjectAggregateRepository(Account) accounts: AggregateRepository<Account>) {
+    super(accounts);
+  }
+}
+
+const HANDLERS = [
+  RunHidingHandler,
+  RunWithManyRetriesHandler,
+  RunSharedHandler,
+  RunOwnHandler,
+  RunOnceHandler,
+  RunScopedHandler,
+];
 
 describe.each<Storage>(['memory', 'dynamodb'])('the unit of work of a command (%s)', (storage) => {
   let application: Application;
@@ -386,22 +417,42 @@ describe.each<Storage>(['memory', 'dynamodb'])('the unit of work of a command (%
         new command(
           async (accounts, { data }) => {
             const account = await accounts.load('a');
-            seen.push([account.version, data.count, [...data.list]]);
+            seen.push([account.version, data.count, [...data.list], data.part!.sum]);
+            data.part!.amounts.pop();
             data.count++;
             data.list.push(1);
             if (seen.length <= 2) await interfere('a', 100);
             account.deposit(1);
           },
-          { count: 0, list: [] },
+          { count: 0, list: [], part: new Part([1, 2]) },
         ),
       );
       expect(seen).toEqual([
-        [1, 0, []],
-        [2, 0, []],
-        [3, 0, []],
+        [1, 0, [], 3],
+        [2, 0, [], 3],
+        [3, 0, [], 3],
       ]);
       expect(await balance('a')).toBe(201);
       if (command === RunScoped) expect(RunScopedHandler.instances.size).toBe(3);
+    });
+
+    it('does not run a command again that has private fields, which no copy would have', async () => {
+      const warn = jest.spyOn(Logger.prototype, 'warn').mockImplementation(() => {});
+      await start();
+      expect(warn.mock.calls.flat().join()).toContain('RunHiding has private fields, so it cannot be copied');
+      warn.mockRestore();
+      await open('a');
+      const secrets: number[] = [];
+      const attempt = application.commands.execute(
+        new RunHiding(async (accounts, command) => {
+          const account = await accounts.load('a');
+          secrets.push((command as RunHiding).secret);
+          await interfere('a', 100);
+          account.deposit(1);
+        }),
+      );
+      await expect(attempt).rejects.toThrow(ConcurrencyError);
+      expect(secrets).toEqual([5]);
     });
 
     it.each<[string, Class<Run>, number]>([

@@ -642,8 +642,8 @@ export const BUGS: readonly PlantedBug[] = [
     name: 'faster-process-not-noticed',
     harm: 'A repeat fails by what the first one did, though it was carried out.',
     file: 'nest/idempotent-commands.ts',
-    find: 'if (meanwhile) return this.repeated(meanwhile, fingerprint);',
-    replace: 'if (meanwhile && error instanceof DuplicateCommandError) return this.repeated(meanwhile, fingerprint);',
+    find: 'if (!meanwhile) throw error;',
+    replace: 'if (!(meanwhile && error instanceof DuplicateCommandError)) throw error;',
     caughtBy: [idempotent('give the result of another process that was faster')],
   },
   {
