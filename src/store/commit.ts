@@ -58,7 +58,7 @@ export interface CommitResult {
 export interface CommitReference {
   readonly commitId?: string;
   readonly appends: readonly AppendReference[];
-  /** When its last request was given up; a `CommitOutcomeUnknownError` knows. */
+  /** When its last request was given up; a `CommitOutcomeUnknownError` knows. With it, streams without a tenant have none. */
   readonly lastAttemptAt?: Date | string;
   /** The key that it was to be stored with; finds a commit without events. */
   readonly idempotency?: IdempotencyKey | undefined;

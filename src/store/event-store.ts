@@ -92,7 +92,8 @@ export abstract class EventStore {
 
   /**
    * How a commit ended whose outcome was unknown: one request for each of its streams until one tells. With
-   * `ANY_VERSION` in a commit of your own, the stream is searched for the commitId.
+   * `ANY_VERSION` in a commit of your own, the stream is searched for the commitId. An error, or what has its
+   * `lastAttemptAt`, names its tenants itself, whatever context it is asked about in.
    *
    * @throws InvalidCommitError when the commit has no commitId
    * @throws EventStoreUnavailableError, OperationAbortedError
@@ -194,10 +195,11 @@ export abstract class EventStore {
   /**
    * The stream with its tenant.
    *
+   * @param complete whether it has its tenant already, or has none
    * @throws MissingTenantError when there has to be one
    */
-  protected scoped(stream: StreamId): StreamId {
-    const tenantId = this.tenantOr(stream.tenantId);
+  protected scoped(stream: StreamId, complete = false): StreamId {
+    const tenantId = this.tenantOr(stream.tenantId, complete);
     return tenantId === stream.tenantId ? stream : { ...stream, ...(tenantId !== undefined && { tenantId }) };
   }
 
@@ -211,25 +213,26 @@ export abstract class EventStore {
     };
   }
 
-  protected scopedKey<K extends IdempotencyKey>(key: K): K {
-    const tenantId = this.tenantOr(key.tenantId);
+  protected scopedKey<K extends IdempotencyKey>(key: K, complete = false): K {
+    const tenantId = this.tenantOr(key.tenantId, complete);
     return tenantId === undefined ? key : { ...key, tenantId };
   }
 
   protected scopedReference(commit: CommitReference): CommitReference {
-    const appends = commit.appends.map((append) => ({ ...append, stream: this.scoped(append.stream) }));
     const { commitId, lastAttemptAt, idempotency } = commit;
+    // An error names its streams as they were stored, and one without a tenant is not that of who asks later.
+    const isError = lastAttemptAt !== undefined;
     return {
-      appends,
+      appends: commit.appends.map((append) => ({ ...append, stream: this.scoped(append.stream, isError) })),
       ...(commitId !== undefined && { commitId }),
       ...(lastAttemptAt && { lastAttemptAt }),
-      ...(idempotency && { idempotency: this.scopedKey(idempotency) }),
+      ...(idempotency && { idempotency: this.scopedKey(idempotency, isError) }),
     };
   }
 
   /** @throws MissingTenantError when there has to be one */
-  private tenantOr(given: string | undefined): string | undefined {
-    const tenantId = given ?? CommandContext.current().tenantId;
+  private tenantOr(given: string | undefined, complete = false): string | undefined {
+    const tenantId = given ?? (complete ? undefined : CommandContext.current().tenantId);
     if (tenantId === undefined && this.tenants.requireTenant) throw new MissingTenantError();
     return tenantId;
   }

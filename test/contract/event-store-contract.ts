@@ -3,6 +3,8 @@ import { getEventListeners } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import {
   ANY_VERSION,
+  CommandContext,
+  CommitOutcomeUnknownError,
   CommitTooLargeError,
   ConcurrencyError,
   EventRegistrationError,
@@ -11,11 +13,13 @@ import {
   InvalidCommitError,
   InvalidEventError,
   InvalidStreamIdError,
+  MissingTenantError,
   NO_STREAM,
   OperationAbortedError,
   recordedEventOf,
   UnserializableEventError,
   type Commit,
+  type CommitReference,
   type EventStore,
   type RecordedEvent,
   type ReadRange,
@@ -491,6 +495,37 @@ export function eventStoreContract(name: string, open: OpenStore): void {
         const appends = [{ stream: newStream(), expectedVersion: 0 }];
         const lastAttemptAt = new Date(Date.now() - 16 * 60_000);
         expect(await store.outcomeOf({ commitId: other, appends, lastAttemptAt })).toBe('not-stored');
+      });
+
+      it('of an error is that of its own streams, whatever tenant asks', async () => {
+        const stream = newStream();
+        const { commitId } = await store.append(stream, ticks(1), { expectedVersion: NO_STREAM });
+        const idempotency = { command: 'Tick', key: randomUUID() };
+        await store.commit({
+          commitId: other,
+          appends: [],
+          idempotency: { ...idempotency, fingerprint: 'f', expiresAt: Date.now() + 900_000 },
+        });
+        const error = new CommitOutcomeUnknownError(commitId, [{ stream, expectedVersion: 0 }], 'lost');
+        const empty = new CommitOutcomeUnknownError(other, [], 'lost', new Date(), idempotency);
+        for (const asked of [error, empty]) {
+          const kept = JSON.parse(JSON.stringify(asked)) as CommitReference;
+          await CommandContext.run({ tenantId: 'acme' }, async () => {
+            expect(await store.outcomeOf(asked)).toBe('stored');
+            expect(await store.outcomeOf(kept)).toBe('stored');
+          });
+        }
+      });
+
+      it('of an error without a tenant is refused where there has to be one', async () => {
+        const opened = await open(new EventRegistry().register(Ticked), { requireTenant: true });
+        try {
+          const error = new CommitOutcomeUnknownError(other, [{ stream: newStream(), expectedVersion: 0 }], 'lost');
+          const asked = CommandContext.run({ tenantId: 'acme' }, () => opened.store.outcomeOf(error));
+          await expect(asked).rejects.toThrow(MissingTenantError);
+        } finally {
+          await opened.close();
+        }
       });
 
       it('cannot be told without a commitId or events', async () => {
