@@ -12,11 +12,17 @@ export interface SubscribeOptions {
 }
 
 /**
- * Events as they come, at least once, and in order for each aggregate. The loop never ends by itself. What was not
- * acknowledged when it is left comes again next time.
+ * Events as they come, at least once, and in order for each aggregate. The loop never ends by itself, but when the
+ * application closes; a second loop needs another subscription. What was not acknowledged when it is left comes again
+ * next time.
  */
 export interface EventSubscription extends AsyncIterable<RecordedEvent> {
-  /** The event is done with. After 1,000 events without it for a slice of a type, the next ones wait. */
+  /**
+   * The event is done with. After 1,000 events without it for a slice of a type, the next ones wait. Nothing happens when
+   * it came before, or another process has taken over meanwhile.
+   *
+   * @throws SubscriptionError for anything but an event of this loop, such as a copy of one
+   */
   ack(recorded: RecordedEvent): void;
 }
 

@@ -5,6 +5,7 @@ import type { EventSubscription } from '../store/event-subscription.js';
 import { OperationAbortedError } from '../store/store-errors.js';
 import { recordedVersionFrom, type StoredEvent } from '../store/stored-event.js';
 import type { EventHandler } from './event-handler.js';
+import { SubscriptionError } from './subscription-errors.js';
 
 /** So many events of a partition may wait for their acknowledgement. */
 const MAX_UNACKNOWLEDGED = 1000;
@@ -14,7 +15,10 @@ export class PulledEvents implements EventHandler, EventSubscription {
   readonly batch = MAX_UNACKNOWLEDGED;
   private readonly waiting = new Map<RecordedEvent, () => void>();
   private readonly queue: RecordedEvent[] = [];
+  /** All that the loop was given, as an acknowledgement may come late or twice. */
+  private readonly given = new WeakSet<RecordedEvent>();
   private failure: { readonly error: unknown } | undefined;
+  private iterated = false;
   private ended = false;
   private wake: () => void = () => {};
 
@@ -62,6 +66,11 @@ export class PulledEvents implements EventHandler, EventSubscription {
   }
 
   ack(recorded: RecordedEvent): void {
+    if (!this.given.has(recorded)) {
+      throw new SubscriptionError(
+        'ack takes the very event that this subscription gave to its loop, and no copy of it: keep that object until it is done with.',
+      );
+    }
     const acknowledge = this.waiting.get(recorded);
     this.waiting.delete(recorded);
     acknowledge?.();
@@ -74,6 +83,11 @@ export class PulledEvents implements EventHandler, EventSubscription {
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<RecordedEvent, void> {
+    // The loop that was left has ended what would bring events to another one.
+    if (this.iterated) {
+      throw new SubscriptionError('A subscription is for one loop: subscribe again, under the same name, for another.');
+    }
+    this.iterated = true;
     try {
       for (;;) {
         const event = this.queue.shift();
@@ -85,6 +99,7 @@ export class PulledEvents implements EventHandler, EventSubscription {
           });
         } else if (this.waiting.has(event)) {
           // Otherwise another process has taken over the partition meanwhile.
+          this.given.add(event);
           yield event;
         }
       }

@@ -42,6 +42,7 @@ export class Subscriptions {
   /** Names of those that this process works at. */
   private readonly active = new Set<string>();
   private follower: StreamFollower | undefined;
+  private readonly pulled = new Set<PulledEvents>();
 
   constructor(
     private readonly feed: EventFeed,
@@ -85,9 +86,10 @@ export class Subscriptions {
     if (this.active.size > 0) this.tickSoon();
   }
 
-  /** Ends after the events that are being handled, with a checkpoint behind them. */
+  /** Ends after the events that are being handled, with a checkpoint behind them. Loops that pull events end, too. */
   async stop(): Promise<void> {
     this.active.clear();
+    for (const pulled of this.pulled) pulled.end();
     clearTimeout(this.timer);
     await this.follower?.stop();
     await this.ticking;
@@ -101,8 +103,12 @@ export class Subscriptions {
    * @throws SubscriptionError when the name is taken in this process
    */
   pull({ name, aggregateTypes, from = 'beginning', signal }: SubscribeOptions): EventSubscription {
-    const pulled = new PulledEvents(this.registry, () => this.drop(name));
+    const pulled = new PulledEvents(this.registry, () => {
+      this.pulled.delete(pulled);
+      return this.drop(name);
+    });
     this.add(planOf({ name, aggregateTypes, from }), pulled);
+    this.pulled.add(pulled);
     signal?.addEventListener('abort', () => pulled.end(), { once: true });
     if (signal?.aborted) pulled.end();
     this.start(name);

@@ -10,6 +10,7 @@ import {
   On,
   Projection,
   type ProjectionContext,
+  type RecordedEvent,
   SubscriptionError,
   Subscriptions,
 } from '../../src/index.js';
@@ -243,6 +244,58 @@ describe.each<Storage>(['memory', 'dynamodb'])('a loop that pulls events, %s', (
     const all = collect(subscription);
     controller.abort();
     expect(await all).toEqual([]);
+  });
+
+  it('ends when the application closes', async () => {
+    const application = await start(storage);
+    await application.commands.execute(new Open('a'));
+    const subscription = application.module.get(EventStore).subscribe(options);
+    const versions: number[] = [];
+    const loop = (async () => {
+      for await (const { version } of subscription) versions.push(version);
+    })();
+    await until(() => versions.length === 1);
+    await application.close();
+    await loop;
+    expect(versions).toEqual([1]);
+  });
+
+  it('is the only one of its subscription, also when it was left', async () => {
+    const { commands, module } = await start(storage);
+    await commands.execute(new Open('a'));
+    const subscription = module.get(EventStore).subscribe(options);
+    for await (const _ of subscription) break;
+    await expect(collect(subscription)).rejects.toThrow(SubscriptionError);
+  });
+
+  it('acknowledges its own events only, and each as often as it likes', async () => {
+    const { commands, module } = await start(storage);
+    await commands.execute(new Open('a', [1]));
+    const subscription = module.get(EventStore).subscribe(options);
+    const given: RecordedEvent[] = [];
+    for await (const recorded of subscription) {
+      given.push(recorded);
+      expect(() => subscription.ack({ ...recorded })).toThrow(SubscriptionError);
+      subscription.ack(recorded);
+      subscription.ack(recorded);
+      if (recorded.version === 2) break;
+    }
+    for (const recorded of given) subscription.ack(recorded);
+    expect(await collect(module.get(Subscriptions).pending(options))).toEqual([]);
+  });
+
+  it('passes over the acknowledgement of an event whose slice another process has taken', async () => {
+    const { commands, module } = await start(storage);
+    const subscriptions = module.get(Subscriptions);
+    await commands.execute(new Open('a'));
+    const subscription = module.get(EventStore).subscribe(options);
+    for await (const recorded of subscription) {
+      // Who holds the slice loses it, as when another process takes it.
+      await subscriptions.pause('pulled');
+      subscription.ack(recorded);
+      break;
+    }
+    expect(await collect(subscriptions.pending(options))).toHaveLength(1);
   });
 });
 
