@@ -176,7 +176,7 @@ export abstract class EventStore {
    * Events of aggregate types, from the first one or from where a subscription of this name stopped, and on and on.
    * Several processes that subscribe under one name share the events.
    *
-   * @throws SubscriptionError when the name is taken in this process
+   * @throws SubscriptionError when the name is taken in this process, or it begins at no time
    * @throws TypeError when this is not the store of an EventStoreModule
    */
   subscribe(options: SubscribeOptions): EventSubscription {

@@ -1,3 +1,4 @@
+import { isDate } from 'node:util/types';
 import type { EventRegistry } from '../event/event-registry.js';
 import type { RecordedEvent } from '../event/recorded-event.js';
 import type { Bookkeeping } from '../store/bookkeeping.js';
@@ -100,7 +101,7 @@ export class Subscriptions {
   /**
    * Follows events for a loop that pulls them.
    *
-   * @throws SubscriptionError when the name is taken in this process
+   * @throws SubscriptionError when the name is taken in this process, or it begins at no time
    */
   pull({ name, aggregateTypes, from = 'beginning', signal }: SubscribeOptions): EventSubscription {
     const pulled = new PulledEvents(this.registry, () => {
@@ -145,10 +146,14 @@ export class Subscriptions {
   /**
    * Lets a subscription go on from a time, earlier or later. Events that are read again are handled again; what a
    * projection stores by `context.transaction` was stored with its position, and does not change twice.
+   *
+   * @throws SubscriptionError when there is none of this name, or the time is none
+   * @throws EventStoreUnavailableError
    */
   async reset(name: string, from: Date): Promise<void> {
+    const checkpoint = checkpointAt(timeFrom(from));
     const { run } = await this.named(name);
-    await run.leases.reset(run.partitions, checkpointAt(from.getTime()));
+    await run.leases.reset(run.partitions, checkpoint);
     run.endAll();
     await run.settled();
     await this.tickNow();
@@ -224,6 +229,7 @@ export class Subscriptions {
    * as well.
    *
    * @param of its name, or what it follows where this application does not have it
+   * @throws SubscriptionError when there is none of this name, or it begins at no time; while iterating
    */
   async *pending(of: string | SubscribeOptions): AsyncIterable<RecordedEvent> {
     const subscription = typeof of === 'string' ? undefined : this.newSubscription(planOf(of), NOBODY);
@@ -328,9 +334,8 @@ export class Subscriptions {
     try {
       await this.membership.renew([...this.active], this.follower !== undefined);
       this.followOrStandBy();
-      for (const [name, subscription] of this.subscriptions) {
-        if (this.active.has(name)) await subscription.tick(this.membership);
-      }
+      const active = [...this.subscriptions].filter(([name]) => this.active.has(name));
+      await Promise.all(active.map(([name, subscription]) => this.tickOne(name, subscription)));
     } catch (error) {
       if (!isOutage(error)) this.report(`the leases could not be renewed: ${errorName(error)}`);
     }
@@ -338,17 +343,32 @@ export class Subscriptions {
     if (!this.membership.isCurrent) for (const subscription of this.subscriptions.values()) subscription.endAll();
     if (this.active.size > 0) this.tickSoon(this.options.leaseMs / RENEWALS);
   }
+
+  /** What one fails with is no reason to keep the others from their share. */
+  private async tickOne(name: string, subscription: Subscription): Promise<void> {
+    try {
+      await subscription.tick(this.membership);
+    } catch (error) {
+      if (!isOutage(error)) this.report(`${name}: its slices could not be taken: ${errorName(error)}`);
+    }
+  }
 }
 
 const NOBODY: EventHandler = { batch: 1, wants: () => false, handle: async () => {} };
 
-/** @throws SubscriptionError when it names nothing to follow */
+/** @throws SubscriptionError when it names nothing to follow, or no time to begin at */
 function planOf({ name, aggregateTypes, from = 'beginning' }: SubscribeOptions): SubscriptionPlan {
   if (typeof name !== 'string' || name === '' || aggregateTypes.length === 0) {
     throw new SubscriptionError('A subscription needs a name and at least one aggregate type.');
   }
-  const start = from === 'beginning' ? 0 : from.getTime();
+  const start = from === 'beginning' ? 0 : timeFrom(from);
   return { name, aggregateTypes, from: start, concurrency: 1, attempts: 1, poison: 'stop-subscription' };
+}
+
+/** @throws SubscriptionError when it is none, as it would only show once events are read */
+function timeFrom(from: Date): number {
+  if (isDate(from) && !Number.isNaN(from.getTime())) return from.getTime();
+  throw new SubscriptionError('A subscription begins, or is reset, at a time: give a valid Date.');
 }
 
 function ignoreOutage(error: unknown): void {

@@ -246,6 +246,18 @@ describe.each<Storage>(['memory', 'dynamodb'])('a loop that pulls events, %s', (
     expect(await all).toEqual([]);
   });
 
+  it('begins at a time, or is refused', async () => {
+    const { module } = await start(storage);
+    const store = module.get(EventStore);
+    const subscriptions = module.get(Subscriptions);
+    for (const from of [new Date(Number.NaN), '2026-03-01' as unknown as Date]) {
+      expect(() => store.subscribe({ ...options, from })).toThrow(SubscriptionError);
+      await expect(collect(subscriptions.pending({ ...options, from }))).rejects.toThrow(SubscriptionError);
+      await expect(subscriptions.reset('seen', from)).rejects.toThrow(SubscriptionError);
+    }
+    expect(subscriptions.names).toEqual(['seen']);
+  });
+
   it('ends when the application closes', async () => {
     const application = await start(storage);
     await application.commands.execute(new Open('a'));

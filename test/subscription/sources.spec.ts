@@ -106,3 +106,24 @@ describe('a subscription whose source changes', () => {
     for (const id of AGGREGATES) expect([seen.of(id), storedOf(id)]).toEqual([upTo(5), upTo(5)]);
   });
 });
+
+describe('a subscription that fails', () => {
+  it('is told in the log, and keeps no other from its events', async () => {
+    const world = newWorld();
+    const seen = new SeenEvents();
+    const subscriptions = world.newSubscriptions();
+    const options = { ...PLAN, attempts: 1, poison: 'stop-aggregate' } as const;
+    subscriptions.add({ ...options, name: 'broken' }, () => {
+      throw new TypeError('It cannot be made.');
+    });
+    subscriptions.add({ ...options, name: 'seen' }, seen);
+    subscriptions.start();
+    try {
+      world.write(streamOf('a'));
+      await until(() => seen.of('a').length === 1);
+      expect(world.reports).toContain('broken: its slices could not be taken: TypeError');
+    } finally {
+      await subscriptions.stop();
+    }
+  });
+});
