@@ -39,7 +39,8 @@ const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{
 /**
  * Fills the `CommandContext` from an HTTP request or a microservice's message, for all that its handler does:
  * `x-correlation-id` (a new one when there is none; HTTP answers carry it), `idempotency-key`, `traceparent`, and user and
- * tenant by functions of the request. Use it globally, or on a controller.
+ * tenant by functions of the request. Use it globally, or on a controller. Handlers of GraphQL and WebSockets run as if it
+ * were not there, as their requests have no form that it knows.
  *
  * @throws BadRequestException for an idempotency key that cannot be one, as without it the command could run twice
  */
@@ -49,6 +50,7 @@ export class CommandContextInterceptor implements NestInterceptor {
   constructor(@Optional() @Inject(COMMAND_CONTEXT_SOURCES) private readonly sources: CommandContextSources = {}) {}
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    if (!['http', 'rpc'].includes(context.getType())) return next.handle();
     const values = this.valuesFrom(context);
     if (context.getType() === 'http') answerWith(context, values.correlationId);
     return new Observable((subscriber) => CommandContext.run(values, () => next.handle().subscribe(subscriber)));
@@ -65,7 +67,8 @@ export class CommandContextInterceptor implements NestInterceptor {
       traceparent: traceparentFrom(headersOf(context)),
       userId: userId?.(request, context),
       tenantId: tenantId?.(request, context),
-      ...values?.(request, context),
+      // What it leaves open must not take away what was found.
+      ...stated(values?.(request, context) ?? {}),
     });
   }
 }

@@ -3,17 +3,11 @@ import type { ExecutionContext } from '@nestjs/common';
 /** Finds a header by its lower-case name. */
 export type Headers = (name: string) => string | undefined;
 
-/** What the contexts of Nest's transports have, each in a form of its own. */
-interface TransportContext {
-  /** NATS */
-  getHeaders?(): { get?(name: string): unknown } | undefined;
-  /** Kafka: `headers`; RabbitMQ: `properties.headers`. */
-  getMessage?(): { headers?: object; properties?: { headers?: object } } | undefined;
-  /** MQTT 5 */
-  getPacket?(): { properties?: { userProperties?: object } } | undefined;
-  /** The metadata of gRPC. */
-  get?(name: string): unknown;
-}
+/** Kafka: `headers`; RabbitMQ: `properties.headers`. */
+type Message = { headers?: object; properties?: { headers?: object } } | undefined;
+
+/** MQTT 5 */
+type Packet = { properties?: { userProperties?: object } } | undefined;
 
 /** The headers of an HTTP request, or of a microservice's message where its transport has any. */
 export function headersOf(context: ExecutionContext): Headers {
@@ -21,14 +15,22 @@ export function headersOf(context: ExecutionContext): Headers {
     const { headers } = context.switchToHttp().getRequest<{ headers?: object }>();
     return (name) => text(fieldOf(headers, name));
   }
-  const transport = (context.switchToRpc().getContext<unknown>() ?? {}) as TransportContext;
-  const message = transport.getMessage?.();
-  const records = [message?.headers, message?.properties?.headers, transport.getPacket?.()?.properties?.userProperties];
-  const nats = transport.getHeaders?.();
+  const transport = context.switchToRpc().getContext<unknown>();
+  const message = called(transport, 'getMessage') as Message;
+  const packet = called(transport, 'getPacket') as Packet;
+  const records = [message?.headers, message?.properties?.headers, packet?.properties?.userProperties];
+  const nats = called(transport, 'getHeaders');
+  // The context of gRPC is its metadata.
   return (name) =>
-    [...records.map((record) => fieldOf(record, name)), nats?.get?.(name), transport.get?.(name)]
+    [...records.map((record) => fieldOf(record, name)), called(nats, 'get', name), called(transport, 'get', name)]
       .map((value) => text(value))
       .find((value) => value !== undefined);
+}
+
+/** The contexts of Nest's transports, and those that others have written, have some of these methods each. */
+function called(target: unknown, method: string, ...args: readonly string[]): unknown {
+  const found = (target as Record<string, unknown> | null | undefined)?.[method];
+  return typeof found === 'function' ? (found.apply(target, args) as unknown) : undefined;
 }
 
 function fieldOf(record: object | undefined, name: string): unknown {

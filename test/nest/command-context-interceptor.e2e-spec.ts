@@ -12,11 +12,13 @@ import {
 } from '@nestjs/microservices';
 import { NestFactory } from '@nestjs/core';
 import { CqrsModule } from '@nestjs/cqrs';
-import { firstValueFrom, isObservable } from 'rxjs';
+import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
+import { defer, firstValueFrom, isObservable, of } from 'rxjs';
 import {
   CommandContext,
   CommandContextInterceptor,
   EventStoreModule,
+  type CommandContextSources,
   type CommandContextValues,
 } from '../../src/index.js';
 
@@ -207,16 +209,43 @@ describe('CommandContextInterceptor', () => {
     expect(values).toEqual({ correlationId: 'c-9', traceparent: TRACEPARENT, handler: 'message' });
   });
 
+  /** What a handler sees behind an interceptor with sources of its own. */
+  function seenBehind(sources: CommandContextSources, type: string, args: readonly unknown[]) {
+    const context = new ExecutionContextHost([...args]);
+    context.setType(type);
+    const next = { handle: () => defer(() => of(CommandContext.current())) };
+    return firstValueFrom(new CommandContextInterceptor(sources).intercept(context, next));
+  }
+
   it('can be made with sources of its own', async () => {
-    const interceptor = new CommandContextInterceptor({ userId: () => 'eve' });
-    const context = { getType: () => 'rpc', switchToRpc: () => ({ getData: () => ({}), getContext: () => undefined }) };
-    const values = CommandContext.run({ correlationId: 'outer' }, () =>
-      firstValueFrom(
-        interceptor.intercept(context as never, {
-          handle: () => ({ subscribe: (to: { next(v: unknown): void }) => to.next(CommandContext.current()) }) as never,
-        }),
-      ),
-    );
-    expect(await values).toEqual({ correlationId: 'outer', userId: 'eve' });
+    const seen = CommandContext.run({ correlationId: 'outer' }, () => seenBehind({ userId: () => 'eve' }, 'rpc', [{}]));
+    expect(await seen).toEqual({ correlationId: 'outer', userId: 'eve' });
+  });
+
+  it('lets no value that is left open take away another', async () => {
+    const sources = {
+      tenantId: () => 'acme',
+      values: () => ({ tenantId: undefined, correlationId: undefined, region: 'eu' }) as never,
+    };
+    const seen = await seenBehind(sources, 'http', [{ headers: { 'x-correlation-id': 'c-1' } }, {}]);
+    expect(seen).toEqual({ correlationId: 'c-1', tenantId: 'acme', region: 'eu' });
+  });
+
+  it.each([
+    ['graphql', [undefined, {}, { req: { headers: { 'idempotency-key': 'k-1' } } }, {}]],
+    ['ws', [{ id: 'socket' }, { get: 'x' }, 'pattern']],
+  ])('is not there for a handler of %s', async (type, args) => {
+    const sources: CommandContextSources = { userId: ({ headers }: UserRequest) => headers['x-user'] };
+    const seen = CommandContext.run({ userId: 'ada' }, () => seenBehind(sources, type, args));
+    expect(await seen).toEqual({ userId: 'ada' });
+  });
+
+  it('goes on without headers where the context of a transport has another form', async () => {
+    for (const context of [{ get: 'x', getMessage: 1 }, 'x', null]) {
+      expect(await broker.deliver('current', {}, context)).toEqual({
+        correlationId: expect.any(String),
+        handler: 'message',
+      });
+    }
   });
 });
