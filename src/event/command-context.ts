@@ -12,8 +12,11 @@ export interface CommandContextValues {
   readonly causationId?: string;
   /** The running command; set while its handler runs. */
   readonly commandId?: string;
-  /** A command that is sent with this key is carried out once, whatever it does; nested commands and sagas only see it. */
-  readonly idempotencyKey?: string;
+  /**
+   * A command that is sent with this key is carried out once, whatever it does; nested commands and sagas only see it.
+   * Given as undefined, it takes away the one that is in force.
+   */
+  readonly idempotencyKey?: string | undefined;
   /** Trace and span as in the W3C header of this name. */
   readonly traceparent?: string;
   readonly [custom: string]: string | undefined;
@@ -38,7 +41,7 @@ export const CommandContext = {
   /** Runs a function with these values, on top of those already in force. */
   run<T>(values: CommandContextValues, run: () => T): T {
     const outer = here();
-    const unusedKey = values.idempotencyKey ?? outer.unusedKey;
+    const unusedKey = 'idempotencyKey' in values ? values.idempotencyKey : outer.unusedKey;
     return storage.run({ ...outer, values: { ...outer.values, ...values }, unusedKey }, run);
   },
 

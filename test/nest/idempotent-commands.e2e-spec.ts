@@ -323,6 +323,20 @@ describe.each<Storage>(['memory', 'dynamodb'])('commands with an idempotency key
       await expect(application.commands.execute(new DepositByKey('a', -5, time))).resolves.toBe(time);
   });
 
+  it('have no key where it was taken away from the context', async () => {
+    await start();
+    await CommandContext.run({ idempotencyKey: 'k-1' }, async () => {
+      for (let time = 0; time < 2; time++) {
+        await CommandContext.run({ idempotencyKey: undefined }, () =>
+          application.commands.execute(new Deposit('a', 5)),
+        );
+      }
+      expect([runs, await balance()]).toEqual([2, 10]);
+      for (let time = 0; time < 2; time++) await application.commands.execute(new Deposit('a', 5));
+    });
+    expect([runs, await balance()]).toEqual([3, 15]);
+  });
+
   it('share their key with no command inside of them, nor with sagas', async () => {
     await start(Bonus);
     await execute(new Outer('a'));
