@@ -23,7 +23,9 @@ export interface GivenOptions {
 /**
  * An aggregate with its history, in memory and without Nest. Events go in and out as they would through a store, so
  * that a test fails where the application would: an event that cannot be stored, or breaks its class-validator rules,
- * is an error of the decision. History is not held to the rules, as what was stored long ago may be older than they are.
+ * is an error of the decision, and so is a unique value that is no text, or is changed without an event. What other
+ * aggregates hold is not known here. History is not held to the rules, as what was stored long ago may be older than they
+ * are.
  *
  * @example given(Account, 'a-1', [new AccountOpened('Ada')]).when((a) => a.deposit(5)).then([new MoneyDeposited(5)]);
  * @throws AggregateRegistrationError, EventRegistrationError, InvalidStreamIdError, UnserializableEventError
@@ -102,7 +104,8 @@ export class Given<T extends AggregateRoot> {
     const unit = new UnitOfWork(() => {});
     const touched = new Set([aggregate, ...(returned instanceof AggregateRoot ? [returned] : [])]);
     for (const each of touched) {
-      if (lifecycleOf(each).uncommitted.length === 0) continue;
+      const { uncommitted, unique } = lifecycleOf(each);
+      if (uncommitted.length + unique.length === 0) continue;
       const entry = this.entry(each);
       unit.track(streamKey(entry.stream), entry);
     }
@@ -113,7 +116,10 @@ export class Given<T extends AggregateRoot> {
     const appends = changed.map(({ aggregate: each, stream }) => {
       return { stream, events: each.getUncommittedEvents(), expectedVersion: each.version };
     });
-    const prepared = prepareCommit({ appends }, this.registry).appends;
+    const unique = changed.flatMap(({ aggregate: each, stream }) =>
+      lifecycleOf(each).unique.map((change) => ({ ...change, stream })),
+    );
+    const prepared = prepareCommit({ appends, unique }, this.registry).appends;
     assertEventSizes(
       prepared.flatMap(({ encoded }) =>
         encoded.map(({ eventType, eventData }) => ({ eventType, bytes: storedBytes(eventData) })),

@@ -13,10 +13,12 @@ import {
   ConcurrencyError,
   EventRegistrationError,
   EventType,
+  InvalidCommitError,
   InvalidEventError,
   InvalidStreamIdError,
   MissingApplierError,
   On,
+  UniqueConstraintError,
   UnserializableEventError,
 } from '../../src/index.js';
 import { given, ScenarioFailedError } from '../../src/testing/index.js';
@@ -386,6 +388,35 @@ describe('a test fails where the application would', () => {
     notebook.when(notes(100)).thenState({ version: 100 });
     notebook.when(notes(101)).thenThrows(CommitTooLargeError);
     notebook.when((book) => book.note(randomText(450_000))).thenThrows(CommitTooLargeError);
+  });
+
+  it('for a unique value that is changed without an event, or is no text', () => {
+    const account = given(Account, 'a-1', [opened]);
+    account.when((book) => book.reserve('alias', 'ada')).thenThrows(InvalidCommitError);
+    account.when((book) => book.release('alias', 'ada')).thenThrows(InvalidCommitError);
+    for (const value of ['', 5]) {
+      const reserving = (book: Account) => {
+        book.deposit(5);
+        book.reserve('alias', value as string);
+      };
+      account.when(reserving).thenThrows(InvalidCommitError);
+    }
+  });
+
+  it('for a unique value that two aggregates of a command want, and for no other', () => {
+    const account = given(Account, 'a-1', [opened]);
+    const taking = (book: Account) => {
+      book.deposit(5);
+      book.reserve('alias', 'ada');
+      return book;
+    };
+    account.when(taking).then([new MoneyDeposited(5)]);
+    account
+      .when((book) => {
+        taking(book);
+        return taking(Account.open('b-1', 'Ben'));
+      })
+      .thenThrows(UniqueConstraintError);
   });
 
   it('for an aggregate that goes on after its applier threw', () => {
