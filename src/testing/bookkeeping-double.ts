@@ -6,7 +6,10 @@ import { MAX_WRITES, meetInOneItem } from '../subscription/projection-transactio
 
 /** What a projection wrote in one transaction. */
 export interface ProjectedWrites {
-  /** The name of the projection. */
+  /**
+   * The name under which it keeps how far it has come: that of the projection, with `~2` for its second generation, and with
+   * `#` and the version for a skipped event that was retried.
+   */
   readonly projection: string;
   readonly writes: readonly TableWrite[];
 }

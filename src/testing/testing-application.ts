@@ -16,6 +16,7 @@ import type { RecordedEvent } from '../event/recorded-event.js';
 import { EventStoreModule } from '../nest/event-store.module.js';
 import { getAggregateRepositoryToken } from '../nest/inject-aggregate-repository.js';
 import type { TableWrite } from '../store/table-write.js';
+import { laterGeneration } from '../subscription/generation.js';
 import { projectionDefinitionOf } from '../subscription/projection.js';
 import { BookkeepingDouble } from './bookkeeping-double.js';
 import { EventStoreDouble } from './event-store-double.js';
@@ -97,13 +98,16 @@ export class TestingApplication {
     await untilProjected(this.context, options);
   }
 
-  /** What a projection has stored by `context.transaction`, in the order in which it was stored. */
+  /**
+   * What a projection has stored by `context.transaction`, in the order in which it was stored. After a rebuild, the writes
+   * of all its generations are among them.
+   */
   writesOf(projectionClass: Class): TableWrite[] {
     const { name, inline } = projectionDefinitionOf(projectionClass) ?? {};
     if (name === undefined) throw new TypeError(`${projectionClass.name} is no projection.`);
     if (inline) return this.store.inlineWrites.filter((each) => each.projection === name).map(({ write }) => write);
     const { projected } = this.get(BookkeepingDouble);
-    return projected.filter(({ projection }) => projection === name).flatMap(({ writes }) => writes);
+    return projected.filter((each) => isOf(name, each.projection)).flatMap(({ writes }) => writes);
   }
 
   repository<T extends AggregateRoot>(aggregateClass: Class<T>): AggregateRepository<T> {
@@ -118,4 +122,11 @@ export class TestingApplication {
   async close(): Promise<void> {
     await this.context.close();
   }
+}
+
+/** Whether a position is a projection's, whatever its generation; that of an event which was retried late ends with `#1`. */
+function isOf(projection: string, position: string): boolean {
+  return [position, position.replace(/#[0-9]+$/, '')].some(
+    (name) => name === projection || laterGeneration(name)?.projection === projection,
+  );
 }

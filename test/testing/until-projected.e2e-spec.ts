@@ -21,6 +21,7 @@ import {
   type TestingApplication,
 } from '../../src/testing/index.js';
 import { Account, AccountOpened, MoneyDeposited, MoneyWithdrawn } from '../setup/bank.js';
+import { until } from '../setup/until.js';
 
 class Withdraw {
   constructor(
@@ -72,6 +73,24 @@ class Fees {
   }
 }
 
+/** Leaves out what it fails at, and goes on. */
+@Projection('log', { attempts: 1, poison: 'skip' })
+class Log {
+  broken = false;
+
+  @On(MoneyDeposited) deposited(_: MoneyDeposited, { recorded, generation, transaction }: ProjectionContext): void {
+    if (this.broken && recorded.version === 1) throw new Error('The view is broken.');
+    transaction.put({ TableName: 'log', Item: { id: `${generation}#${recorded.version}` } });
+  }
+}
+
+@Projection('log-of-others')
+class LogOfOthers extends Log {
+  @On(MoneyDeposited) override deposited(event: MoneyDeposited, context: ProjectionContext): void {
+    super.deposited(event, context);
+  }
+}
+
 const deposits = (count: number) => Array.from({ length: count }, () => new MoneyDeposited(5));
 const put = (id: string, balance: number) => ({ Put: { TableName: 'balances', Item: { id, balance } } });
 
@@ -90,6 +109,29 @@ async function start(...providers: (new (...args: never[]) => object)[]): Promis
   });
   return app;
 }
+
+describe('writesOf', () => {
+  it('shows what was tried again behind later events, and what later generations have written', async () => {
+    await start(Log, LogOfOthers);
+    const log = app!.get(Log);
+    const subscriptions = app!.get(Subscriptions);
+    const ids = () => app!.writesOf(Log).map((write) => ('Put' in write ? write.Put.Item!.id : undefined));
+    const retried = async (name: string) => {
+      await until(async () => (await subscriptions.parked(name)).length === 1);
+      log.broken = false;
+      for (const parked of await subscriptions.parked(name)) await subscriptions.retry(parked);
+      await until(async () => (await subscriptions.parked(name)).length === 0);
+    };
+    log.broken = true;
+    await app!.given(Account, 'a-1', deposits(2));
+    await retried('log');
+    expect(ids()).toEqual(['1#2', '1#1']);
+    log.broken = true;
+    await subscriptions.rebuild('log');
+    await retried('log~2');
+    expect(ids().slice(2)).toEqual(['2#2', '2#1']);
+  });
+});
 
 describe('untilProjected', () => {
   it('waits until the projections have handled all that is stored', async () => {
