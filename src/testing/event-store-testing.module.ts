@@ -7,10 +7,10 @@ import { EventStoreModule } from '../nest/event-store.module.js';
 import { BookkeepingDouble } from './bookkeeping-double.js';
 import { EventStoreDouble } from './event-store-double.js';
 
-/** Those options of EventStoreModule that do not speak of a database. */
+/** Those options of EventStoreModule that speak neither of a database nor of how events are followed. */
 export type EventStoreTestingOptions = Pick<
   EventStoreModuleOptions,
-  'conflictRetries' | 'requireTenant' | 'snapshots' | 'validateOnLoad' | 'valueTypes'
+  'commandContext' | 'conflictRetries' | 'idempotency' | 'requireTenant' | 'snapshots' | 'validateOnLoad' | 'valueTypes'
 >;
 
 /**

@@ -1,10 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Injectable } from '@nestjs/common';
 import { CommandBus, CommandHandler, CqrsModule, EventsHandler, type IEventHandler } from '@nestjs/cqrs';
+import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
 import { Test } from '@nestjs/testing';
+import { defer, firstValueFrom } from 'rxjs';
 import {
   AggregateRepository,
   CommandContext,
+  CommandContextInterceptor,
   CommitOutcomeUnknownError,
   ConcurrencyError,
   EventStore,
@@ -18,6 +21,7 @@ import {
   createEventStoreTestingModule,
   EventStoreDouble,
   EventStoreTestingModule,
+  type EventStoreTestingOptions,
   type TestingApplication,
 } from '../../src/testing/index.js';
 import { Account, AccountOpened, MoneyDeposited } from '../setup/bank.js';
@@ -124,6 +128,36 @@ describe('the options of an application for tests', () => {
         await expect(app.commands.execute(new Deposit('a-1', 5))).rejects.toThrow(ConcurrencyError);
       });
     } finally {
+      await app.close();
+    }
+  });
+
+  it('say where the interceptor finds user and tenant, and how long keys of commands are kept', async () => {
+    const keepForMs = 900_000;
+    const options: EventStoreTestingOptions = {
+      commandContext: { userId: ({ by }: { by: string }) => by },
+      idempotency: { keepForMs },
+    };
+    const providers = [...parts.providers, CommandContextInterceptor];
+    const app = await createEventStoreTestingModule({ ...parts, providers, options });
+    const clock = Date.now;
+    try {
+      await app.given(Account, 'a-1', [new AccountOpened('Ada')]);
+      const rpc = new ExecutionContextHost([
+        { by: 'ada' },
+        { getHeaders: () => new Map([['idempotency-key', 'k-1']]) },
+      ]);
+      rpc.setType('rpc');
+      const deposit = () => {
+        const next = { handle: () => defer(() => app.commands.execute(new Deposit('a-1', 5))) };
+        return firstValueFrom(app.get(CommandContextInterceptor).intercept(rpc, next));
+      };
+      expect([await deposit(), await deposit()]).toEqual([5, 5]);
+      expect(app.recordedEvents()).toMatchObject([{ metadata: { userId: 'ada' } }]);
+      Date.now = () => clock() + keepForMs;
+      expect(await deposit()).toBe(10);
+    } finally {
+      Date.now = clock;
       await app.close();
     }
   });
