@@ -115,14 +115,16 @@ export class AggregateRepository<T extends AggregateRoot> {
    * version or time beyond its last event shows it as it is now.
    *
    * @throws AggregateNotFoundError when it did not exist then
+   * @throws RangeError when the time is none
    */
   async loadAt(id: string, moment: PastMoment): Promise<T> {
     const stream = this.streamOf(id);
-    if ('time' in moment && Number.isNaN(moment.time.getTime())) throw new RangeError('loadAt needs a valid time.');
+    const time = 'time' in moment ? new Date(moment.time).getTime() : Infinity;
+    if (Number.isNaN(time)) throw new RangeError('The time of loadAt must be a valid date.');
     const aggregate = new this.aggregateClass(id);
     const until = 'version' in moment ? { toVersion: moment.version } : {};
     for await (const recorded of this.store.readVersions(stream, until)) {
-      if ('time' in moment && recorded.eventTime > moment.time) break;
+      if (recorded.eventTime.getTime() > time) break;
       replay(aggregate, stream, recorded);
     }
     if (aggregate.version === 0) throw new AggregateNotFoundError(stream);

@@ -28,11 +28,15 @@ export class UnknownEventTypeError extends EventStoreError {
   }
 }
 
-/** An event broke the class-validator rules of its class, or its metadata is not well formed. Nothing was written. */
+/**
+ * An event broke the class-validator rules of its class, or what goes with it is no text: its metadata, a unique value, the
+ * idempotency key of a command. Nothing was written.
+ */
 export class InvalidEventError extends EventStoreError {
   readonly code = 'INVALID_EVENT';
 
   constructor(
+    /** The event type, or what else is not valid, such as `The metadata of the events`. */
     readonly eventType: string,
     /** What is broken: property paths with the names of the rules, such as `amount (isInt)`. */
     readonly violations: readonly string[],

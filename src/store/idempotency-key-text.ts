@@ -1,19 +1,17 @@
+import { InvalidEventError } from '../event/event-errors.js';
 import { joinedKey } from '../event/stream-id.js';
+import { textFault } from '../event/text-fault.js';
 import type { IdempotencyKey } from './idempotency.js';
-import { InvalidCommitError } from './store-errors.js';
 
 const MAX_KEY_LENGTH = 255;
 
 /**
  * One text for a key, the tenant first.
  *
- * @throws InvalidCommitError when the key is empty, too long or not well-formed Unicode
+ * @throws InvalidEventError when the key is no text, empty or too long, as it comes from input
  */
 export function idempotencyKeyText({ tenantId, command, key }: IdempotencyKey): string {
-  if (typeof key !== 'string' || key === '' || key.length > MAX_KEY_LENGTH || !key.isWellFormed()) {
-    throw new InvalidCommitError(
-      `The idempotency key of ${command} must be a string of 1 to ${MAX_KEY_LENGTH} characters of well-formed Unicode.`,
-    );
-  }
+  const fault = textFault(key) ?? (key.length > MAX_KEY_LENGTH ? `over ${MAX_KEY_LENGTH} characters` : undefined);
+  if (fault) throw new InvalidEventError(`The idempotency key of ${command}`, [`key (${fault})`]);
   return joinedKey(tenantId, 'command', command, key);
 }

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
+import { InvalidEventError } from '../event/event-errors.js';
 import { joinedKey, streamKey, streamName, type StreamId } from '../event/stream-id.js';
+import { textFault } from '../event/text-fault.js';
 import type { UniqueChange } from './commit.js';
 import { InvalidCommitError, UniqueConstraintError } from './store-errors.js';
 
@@ -19,7 +21,8 @@ export interface UniqueWrite {
  * Nets the changes of a commit: a value may pass from one aggregate to another in it.
  *
  * @throws UniqueConstraintError when two aggregates of the commit want the same value
- * @throws InvalidCommitError when a name or a value is no text
+ * @throws InvalidEventError when a value is no text, as it comes from input
+ * @throws InvalidCommitError when a name is none
  */
 export function uniqueWrites(changes: readonly UniqueChange[]): readonly UniqueWrite[] {
   const byKey = new Map<string, Map<string, UniqueChange>>();
@@ -41,10 +44,9 @@ function uniqueKey({ stream, constraint, value }: UniqueChange): string {
   if (typeof constraint !== 'string' || constraint === '' || !constraint.isWellFormed()) {
     throw new InvalidCommitError(`${streamName(stream)} names a unique value by something that is no text.`);
   }
-  if (typeof value !== 'string' || value === '' || !value.isWellFormed()) {
-    throw new InvalidCommitError(
-      `The unique value "${constraint}" of ${streamName(stream)} must be a string of at least one character of well-formed Unicode.`,
-    );
+  const fault = textFault(value);
+  if (fault) {
+    throw new InvalidEventError(`The unique value "${constraint}" of ${streamName(stream)}`, [`value (${fault})`]);
   }
   return joinedKey(stream.tenantId, 'unique', constraint, createHash('sha256').update(value).digest('hex'));
 }

@@ -379,7 +379,7 @@ describe.each<Storage>(['memory', 'dynamodb'])('commands with an idempotency key
     ['a text of 256 characters', 'x'.repeat(256)],
   ])('refuse %s as a key before anything runs', async (_, key) => {
     await start();
-    await expect(execute(new Deposit('a', 5), key as string)).rejects.toMatchObject({ code: 'INVALID_COMMIT' });
+    await expect(execute(new Deposit('a', 5), key as string)).rejects.toMatchObject({ code: 'INVALID_EVENT' });
     expect(runs).toBe(0);
   });
 

@@ -1,5 +1,5 @@
 import { Controller, Get, Injectable, Module, Query } from '@nestjs/common';
-import { CqrsModule } from '@nestjs/cqrs';
+import { CommandBus, CqrsModule } from '@nestjs/cqrs';
 import { Test } from '@nestjs/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { INestApplication } from '@nestjs/common';
@@ -9,6 +9,7 @@ import {
   AggregateNotFoundError,
   AggregateRepository,
   AggregateRoot,
+  CommandContext,
   CommitOutcomeUnknownError,
   CommitTooLargeError,
   ConcurrencyError,
@@ -191,7 +192,9 @@ describe.each(['memory', 'dynamodb'] as const)('AggregateRepository (%s)', (stor
     const past = await accounts.loadAt('a', { version: 1 });
     expect(() => past.deposit(1)).toThrow(/read only/);
     await expect(accounts.loadAt('a', { time: new Date(0) })).rejects.toThrow(AggregateNotFoundError);
-    await expect(accounts.loadAt('a', { time: new Date('no') })).rejects.toThrow(RangeError);
+    for (const time of [new Date('no'), 'no' as unknown as Date]) {
+      await expect(accounts.loadAt('a', { time })).rejects.toThrow(RangeError);
+    }
     await expect(accounts.loadAt('none', { version: 3 })).rejects.toThrow(AggregateNotFoundError);
     await expect(accounts.load('none')).rejects.toThrow('There is no test-account "none".');
     expect([await accounts.find('none'), await accounts.exists('none'), await accounts.exists('a')]).toEqual([
@@ -231,9 +234,20 @@ describe('EventStoreExceptionFilter', () => {
   beforeAll(async () => {
     @Controller()
     class Throwing {
-      constructor(@InjectAggregateRepository(Account) private readonly accounts: AggregateRepository<Account>) {}
+      constructor(
+        @InjectAggregateRepository(Account) private readonly accounts: AggregateRepository<Account>,
+        private readonly commands: CommandBus,
+      ) {}
+
       @Get() async fail(@Query('what') what: string): Promise<unknown> {
         if (errors[what]) throw errors[what];
+        if (what === 'empty-value') {
+          const account = Account.open('a', 'Ada');
+          account.reserve('alias', '');
+          await this.accounts.save(account);
+        }
+        // The key is looked at before the handler.
+        if (what === 'empty-key') await CommandContext.run({ idempotencyKey: '' }, () => this.commands.execute({}));
         return this.accounts.load(what);
       }
     }
@@ -261,6 +275,8 @@ describe('EventStoreExceptionFilter', () => {
     ['unknown', 503, 'COMMIT_OUTCOME_UNKNOWN'],
     ['a-account', 404, 'AGGREGATE_NOT_FOUND'],
     ['%FF%FE'.repeat(700), 422, 'INVALID_STREAM_ID'],
+    ['empty-value', 422, 'INVALID_EVENT'],
+    ['empty-key', 422, 'INVALID_EVENT'],
   ])('answers %s with %d', async (what, status, error) => {
     const response = await fetch(`${url}/?what=${what}`);
     expect(response.status).toBe(status);

@@ -399,7 +399,7 @@ describe('a test fails where the application would', () => {
         book.deposit(5);
         book.reserve('alias', value as string);
       };
-      account.when(reserving).thenThrows(InvalidCommitError);
+      account.when(reserving).thenThrows(InvalidEventError);
     }
   });
 
