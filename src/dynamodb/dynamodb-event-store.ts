@@ -19,10 +19,10 @@ import {
   ConcurrencyError,
   DuplicateCommandError,
   EventStoreUnavailableError,
-  UniqueConstraintError,
 } from '../store/store-errors.js';
 import { placeEvents, recordedVersionFrom, recordInstances, type StoredEvent } from '../store/stored-event.js';
 import { invalidWritesError, refusedByConditionError } from '../store/table-write.js';
+import { heldByAnother } from '../store/unique-values.js';
 import { appendRequest, snapshotRequest } from './append-request.js';
 import { RECORD_SORT_KEY, recordFrom, UNIQUE_SORT_KEY } from './bookkeeping-items.js';
 import { writeCommit, type CommitPlaces } from './commit-protocol.js';
@@ -89,7 +89,7 @@ export class DynamoDbEventStore extends EventStore {
       }
       const taken = slots[outcome.taken]!;
       if (taken.kind === 'record') throw new DuplicateCommandError(keyOf(taken.record));
-      if (taken.kind === 'unique') throw new UniqueConstraintError(taken.unique.constraint, taken.unique.stream);
+      if (taken.kind === 'unique') throw heldByAnother(taken.unique);
       if (taken.kind === 'joined') throw refusedByConditionError(taken.joined.projection, taken.joined.write);
       const { append, event } = taken;
       if (append.expectedVersion !== ANY_VERSION) {

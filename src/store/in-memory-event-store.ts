@@ -15,9 +15,10 @@ import { throwIfAborted } from './operation-signal.js';
 import { prepareCommit, type PreparedAppend, type PreparedCommit } from './prepare-commit.js';
 import { versionRange } from './read-range.js';
 import type { Snapshot, StreamSinceSnapshot } from './snapshot.js';
-import { ConcurrencyError, DuplicateCommandError, UniqueConstraintError } from './store-errors.js';
+import { ConcurrencyError, DuplicateCommandError } from './store-errors.js';
 import { placeEvents, recordedVersionFrom, recordInstances, type StoredEvent } from './stored-event.js';
 import { noTablesError } from './table-write.js';
+import { heldByAnother } from './unique-values.js';
 
 interface PlacedEvents {
   readonly append: PreparedAppend;
@@ -167,9 +168,9 @@ export class InMemoryEventStore extends EventStore {
         events.map(({ eventType, eventData }) => ({ eventType, bytes: storedBytes(eventData) })),
       ),
     );
-    for (const { key, constraint, stream, holdersBefore } of unique) {
-      const holder = this.holders.get(key);
-      if (holder !== undefined && !holdersBefore.includes(holder)) throw new UniqueConstraintError(constraint, stream);
+    for (const wanted of unique) {
+      const holder = this.holders.get(wanted.key);
+      if (holder !== undefined && !wanted.holdersBefore.includes(holder)) throw heldByAnother(wanted);
     }
     return placed;
   }

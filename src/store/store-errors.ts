@@ -1,6 +1,6 @@
 import { EventStoreError } from '../event/event-store-error.js';
 import { streamName, type StreamId } from '../event/stream-id.js';
-import type { CommitReference } from './commit.js';
+import type { CommitReference, UniqueChange } from './commit.js';
 import type { IdempotencyKey } from './idempotency.js';
 import { NO_STREAM, type ExpectedVersion } from './expected-version.js';
 
@@ -112,17 +112,22 @@ export class DuplicateCommandError extends EventStoreError {
   }
 }
 
-/** Another aggregate of the tenant holds the value. Nothing was written. */
+/** Another aggregate of the tenant holds the value, which one wants to reserve or to release. Nothing was written. */
 export class UniqueConstraintError extends EventStoreError {
   readonly code = 'UNIQUE_CONSTRAINT';
 
   constructor(
     /** The name given to `reserve`, such as `email`. */
     readonly constraint: string,
-    /** The aggregate that wanted it. */
+    /** The aggregate that wanted it, or wanted to give it free. */
     readonly stream: StreamId,
+    readonly action: UniqueChange['action'] = 'reserve',
   ) {
-    super(`${streamName(stream)} cannot have this ${constraint}: another aggregate holds it. Choose another value.`);
+    super(
+      action === 'reserve'
+        ? `${streamName(stream)} cannot have this ${constraint}: another aggregate holds it. Choose another value.`
+        : `${streamName(stream)} cannot release this ${constraint}: another aggregate holds it. Release what the aggregate itself has reserved.`,
+    );
   }
 }
 

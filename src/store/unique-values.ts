@@ -50,3 +50,8 @@ function uniqueKey({ stream, constraint, value }: UniqueChange): string {
   }
   return joinedKey(stream.tenantId, 'unique', constraint, createHash('sha256').update(value).digest('hex'));
 }
+
+/** Somebody else holds the value before the commit. */
+export function heldByAnother({ constraint, stream, held }: UniqueWrite): UniqueConstraintError {
+  return new UniqueConstraintError(constraint, stream, held ? 'reserve' : 'release');
+}
