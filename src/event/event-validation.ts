@@ -22,7 +22,7 @@ interface ValidatorStorage {
   ): readonly ValidatorMetadata[];
 }
 
-const OPTIONS: ValidatorOptions = { forbidUnknownValues: false, validationError: { target: false, value: false } };
+const OPTIONS: ValidatorOptions = { forbidUnknownValues: false, validationError: { target: true, value: false } };
 
 /** class-validator keeps its rules in one global object, so that they can be seen without loading it. */
 function rulesOf(eventClass: Class): readonly ValidatorMetadata[] {
@@ -84,10 +84,12 @@ function eventValidator(validator: ClassValidator, transformer: ClassTransformer
     if (nested.length === 0 || !transformer) return event;
     const prototype = Object.getPrototypeOf(event) as object;
     const plain = Object.fromEntries(nested.map((property) => [property, Reflect.get(event, property) as unknown]));
-    const instances = transformer.plainToClassFromExist(Object.create(prototype) as object, plain);
+    const lists = withListsForMaps(plain) as object;
+    const instances = transformer.plainToClassFromExist(Object.create(prototype) as object, lists);
     const view = Object.create(prototype, Object.getOwnPropertyDescriptors(event)) as object;
     for (const property of nested) {
-      Object.defineProperty(view, property, { value: Reflect.get(instances, property), configurable: true });
+      const value = withMapsAgain(plain[property], Reflect.get(instances, property));
+      Object.defineProperty(view, property, { value, configurable: true });
     }
     return view;
   }
@@ -109,12 +111,50 @@ function eventValidator(validator: ClassValidator, transformer: ClassTransformer
   };
 }
 
+/** class-transformer loses the values of a Map, and makes instances of those of a list. */
+function withListsForMaps(value: unknown): unknown {
+  if (value instanceof Map) return Array.from(value.values(), withListsForMaps);
+  if (Array.isArray(value)) return value.map(withListsForMaps);
+  if (value instanceof Set) return new Set(Array.from(value, withListsForMaps));
+  if (!isPlain(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, withListsForMaps(each)]));
+}
+
+/** The instances with Maps where the original has them, as rules may speak of these as well. */
+function withMapsAgain(original: unknown, made: unknown): unknown {
+  if (typeof made !== 'object' || made === null) return made;
+  if (original instanceof Map && Array.isArray(made)) {
+    return new Map(Array.from(original, ([key, value], index) => [key, withMapsAgain(value, made[index])]));
+  }
+  if (original instanceof Set && made instanceof Set) {
+    const each = [...made] as unknown[];
+    return new Set(Array.from(original, (value, index) => withMapsAgain(value, each[index])));
+  }
+  if (!Array.isArray(original) && !isPlain(original)) return made;
+  for (const [key, value] of Object.entries(original)) {
+    const instance = Reflect.get(made, key) as unknown;
+    const again = withMapsAgain(value, instance);
+    if (again !== instance) Reflect.set(made, key, again);
+  }
+  return made;
+}
+
+function isPlain(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && [Object.prototype, null].includes(Object.getPrototypeOf(value));
+}
+
 /** Paths and names of rules; class-validator's own messages may quote values. */
 function violations(error: ValidationError, parent = ''): string[] {
-  const path = parent === '' ? error.property : `${parent}.${error.property}`;
+  const property = nameOf(error);
+  const path = parent === '' ? property : `${parent}.${property}`;
   const rules = Object.keys(error.constraints ?? {});
   return [
     ...(rules.length > 0 ? [`${path} (${rules.join(', ')})`] : []),
     ...(error.children ?? []).flatMap((child) => violations(child, path)),
   ];
+}
+
+/** A key of a Map is data: its place stands for it. */
+function nameOf({ target, property }: ValidationError): string {
+  return target instanceof Map ? String([...target.keys()].findIndex((key) => String(key) === property)) : property;
 }

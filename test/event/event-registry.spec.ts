@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { Type } from 'class-transformer';
-import { IsInt, IsString, Min, ValidateNested } from 'class-validator';
+import { IsInstance, IsInt, IsString, Min, ValidateNested } from 'class-validator';
 import {
   EventRegistrationError,
   EventRegistry,
@@ -190,5 +190,32 @@ describe('validation of events', () => {
       { customer: 'ada', lines: [{ quantity: 2 }] },
     ]);
     expect(() => registry.encode(new Deposited(Number.MAX_VALUE, ''))).not.toThrow();
+  });
+
+  it('looks into Maps, at any depth, and names no key of them', async () => {
+    class Shelf {
+      @ValidateNested({ each: true }) @Type(() => Line) readonly byName!: ReadonlyMap<string, Line>;
+    }
+    @EventType('registry.Stocked')
+    class Stocked {
+      @IsInstance(Map)
+      @ValidateNested({ each: true })
+      @Type(() => Line)
+      readonly lines: ReadonlyMap<unknown, Line>;
+      @ValidateNested({ each: true }) @Type(() => Shelf) readonly shelves: readonly Shelf[];
+
+      constructor(...quantities: readonly number[]) {
+        this.lines = new Map(quantities.map((quantity, index) => [`ada-${index}@example.com`, { quantity }]));
+        this.shelves = [{ byName: new Map(quantities.map((quantity, index) => [`ben-${index}`, { quantity }])) }];
+      }
+    }
+    const registry = new EventRegistry().register(Stocked);
+    await registry.prepareValidation();
+    expect(() => registry.encode(new Stocked(1, 0))).toThrow(
+      expect.objectContaining({
+        violations: ['lines.1.quantity (min)', 'shelves.0.byName.1.quantity (min)'],
+      }) as unknown as Error,
+    );
+    expect(registry.decode(registry.encode(new Stocked(1, 2)))).toEqual([new Stocked(1, 2)]);
   });
 });
