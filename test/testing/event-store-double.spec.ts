@@ -17,8 +17,8 @@ import { eventStoreContract } from '../contract/event-store-contract.js';
 import { AccountOpened, MoneyDeposited, MoneyWithdrawn } from '../setup/bank.js';
 import { collect } from '../setup/collect.js';
 
-eventStoreContract('EventStoreDouble', async (registry) => ({
-  store: new EventStoreDouble(registry),
+eventStoreContract('EventStoreDouble', async (registry, tenants) => ({
+  store: new EventStoreDouble(registry, tenants),
   close: async () => {},
 }));
 
