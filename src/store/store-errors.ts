@@ -89,13 +89,13 @@ export class InvalidCommitError extends EventStoreError {
   readonly code = 'INVALID_COMMIT';
 }
 
-/** Why a repeated command was refused: its body differs, or the first one's result was too large or not storable. */
+/** Why a repeated command was refused: its body or its user differs, or the first one's result was too large or not storable. */
 export type DuplicateReason = 'carried-out' | 'other-body' | 'result-not-kept';
 
 const DUPLICATE: Record<DuplicateReason, string> = {
   'carried-out': 'has been carried out already. Nothing was stored again.',
   'other-body':
-    'was carried out with another body: use a new key for each new command, and the same only to repeat it.',
+    'was carried out with another body, or for another user: use a new key for each new command, and the same only to repeat it.',
   'result-not-kept':
     'has been carried out already, and its result was not kept, as it was too large or could not be stored. Return less, such as an id.',
 };

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { positionAt } from '../store/event-feed.js';
+import { END_OF_TIME, positionAt } from '../store/event-feed.js';
 import type { Subscription } from './subscription.js';
 import { SubscriptionError } from './subscription-errors.js';
 import { progressOf, type RebuildMoment, type RebuildProgress } from './subscription-status.js';
@@ -29,7 +29,7 @@ export class Rebuilding {
     const { run } = await subscription.live();
     const startedAt = Date.now();
     const from = positionAt(subscription.plan.from);
-    const counts = await Promise.all(run.partitions.map((each) => run.feed.count(each, from, startedAt)));
+    const counts = await Promise.all(run.partitions.map((each) => run.feed.count(each, from, END_OF_TIME)));
     const total = counts.reduce((sum, count) => sum + count, 0);
     let generation = 0;
     await subscription.controls.changeGenerations(({ live, last, rebuild }) => {

@@ -18,7 +18,7 @@ export interface SubscriptionStatus {
 }
 
 export interface SubscriptionLag {
-  /** Events that are stored and not handled yet; counted up to the given number. */
+  /** Events that are stored and not read yet; counted up to the given number. Parked ones, and what waits behind them, are none. */
   readonly events: number;
   /** Age of the oldest of these, 0 when there is none. */
   readonly seconds: number;
@@ -44,14 +44,17 @@ export interface RebuildProgress {
   readonly eventsPerSecond: number;
   /** By this speed; not there while nothing moves. */
   readonly remainingSeconds?: number;
-  /** Whether it has come as near to the present as the live one. */
+  /** Whether it has all that was there when it began, and what is older than a few seconds by now. */
   readonly caughtUp: boolean;
 }
 
 type SeenLeases = ReadonlyMap<string, BookkeepingEntry<Lease>>;
 
-/** Behind by less than this and the margin of reading counts as caught up: there are always new events. */
-const NEAR_MS = 5000;
+/** Behind by less than this and the margin of reading counts as caught up, in milliseconds: there are always new events. */
+const NEAR_MS = 2000;
+
+/** So far may an event's time be ahead of the clock, as each in a stream is later than the one before. */
+const AHEAD_MS = 1000;
 
 export async function statusOf(
   name: string,
@@ -96,7 +99,8 @@ export async function progressOf(
     handled += run.placeOf(partition)?.handled ?? leaseOf(leases, partition)?.checkpoint?.handled ?? 0;
   }
   const eventsPerSecond = Math.max(0, handled - before.handled) / Math.max(0.001, (Date.now() - before.at) / 1000);
-  const near = Date.now() - marginMs - NEAR_MS;
+  // All that was there when it began has to be in it, however young that is.
+  const until = Math.max(startedAt + AHEAD_MS, Date.now() - marginMs - NEAR_MS);
   return {
     generation,
     startedAt: new Date(startedAt),
@@ -104,7 +108,7 @@ export async function progressOf(
     total,
     eventsPerSecond,
     ...(eventsPerSecond > 0 && { remainingSeconds: Math.max(0, total - handled) / eventsPerSecond }),
-    caughtUp: !(await hasUnread(run, leases, near)),
+    caughtUp: !(await hasUnread(run, leases, until)),
   };
 }
 
