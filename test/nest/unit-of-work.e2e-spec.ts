@@ -782,11 +782,17 @@ describe.each<Storage>(['memory', 'dynamodb'])('the unit of work of a command (%
   it('keeps the aggregates of tenants apart', async () => {
     await start();
     for (const tenantId of ['t1', 't2']) await CommandContext.run({ tenantId }, () => open('a'));
-    await CommandContext.run({ tenantId: 't1' }, () => run(async (accounts) => (await accounts.load('a')).deposit(9)));
+    await CommandContext.run({ tenantId: 't1' }, () =>
+      run(async (accounts) => {
+        (await accounts.load('a')).deposit(9);
+        // In one unit of work as well, whose aggregates are kept by their streams.
+        await CommandContext.run({ tenantId: 't2' }, async () => (await accounts.load('a')).deposit(5));
+      }),
+    );
     const balances = await Promise.all(
       ['t1', 't2'].map((tenantId) => CommandContext.run({ tenantId }, () => balance('a'))),
     );
-    expect(balances).toEqual([9, 0]);
+    expect(balances).toEqual([9, 5]);
     expect(await repository().exists('a')).toBe(false);
   });
 });
