@@ -108,9 +108,13 @@ interface Attempt {
   readonly teller: string | undefined;
 }
 
-/** An instance of a class, which all copies of a command share. */
+/** All copies of a command share it, as it has a private field. */
 class Attempts {
-  readonly list: Attempt[] = [];
+  readonly #list: Attempt[] = [];
+
+  get list(): Attempt[] {
+    return this.#list;
+  }
 }
 
 class Deposit extends Command<number> {
