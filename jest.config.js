@@ -1,3 +1,6 @@
+// Each DynamoDB Local of the tests lives too short for a compiler that takes long to make it fast.
+process.env.JAVA_TOOL_OPTIONS ??= '-XX:TieredStopAtLevel=1 -XX:+UseSerialGC';
+
 /** @type {import('jest').Config} */
 export default {
   testEnvironment: 'node',
