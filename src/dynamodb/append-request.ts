@@ -64,11 +64,17 @@ export function appendRequest(writes: readonly TransactItem[], token: string): A
 }
 
 /** What a write adds to the size of its transaction: DynamoDB counts conditions as well. */
-export function writeBytes({ Put, Delete, Update, ConditionCheck }: TransactItem): number {
-  const { ConditionExpression = '', ExpressionAttributeValues = {} } = (Put ?? Delete ?? Update ?? ConditionCheck)!;
-  const content = Put ? itemBytes(Put.Item!) : itemBytes((Delete ?? Update ?? ConditionCheck)!.Key!);
-  const expressions = ConditionExpression + (Update?.UpdateExpression ?? '');
-  return content + Buffer.byteLength(expressions) + itemBytes(ExpressionAttributeValues);
+export function writeBytes(write: TransactItem): number {
+  const action = actionOf(write);
+  const { ConditionExpression = '', ExpressionAttributeValues = {} } = action;
+  const content = 'Item' in action ? action.Item! : action.Key!;
+  const expressions = ConditionExpression + (write.Update?.UpdateExpression ?? '');
+  return itemBytes(content) + Buffer.byteLength(expressions) + itemBytes(ExpressionAttributeValues);
+}
+
+/** The one action of a write. */
+export function actionOf({ Put, Delete, Update, ConditionCheck }: TransactItem) {
+  return (Put ?? Delete ?? Update ?? ConditionCheck)!;
 }
 
 /** Overwrites an older snapshot only. One of a later shape wins over any of an earlier shape. */

@@ -1,4 +1,4 @@
-import type { AppendRequest } from './append-request.js';
+import { actionOf, type AppendRequest } from './append-request.js';
 import type { Deadline } from './deadline.js';
 import { cancellationReasons, failureName, type FailureKind, type StoredAttributes } from './failure.js';
 import { refused, unreachable, WriteFailure, type Sender } from './sender.js';
@@ -112,7 +112,5 @@ function cancelledKind(error: unknown, kind: FailureKind): FailureKind {
 
 function tablesOf(request: AppendRequest): readonly (string | undefined)[] {
   if (request.kind === 'put') return [request.input.TableName];
-  return (request.input.TransactItems ?? []).map(
-    ({ Put, Delete, Update, ConditionCheck }) => (Put ?? Delete ?? Update ?? ConditionCheck)?.TableName,
-  );
+  return (request.input.TransactItems ?? []).map((write) => actionOf(write).TableName);
 }

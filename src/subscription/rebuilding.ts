@@ -47,7 +47,8 @@ export class Rebuilding {
   async *progress(): AsyncIterable<RebuildProgress> {
     const moments: RebuildMoment[] = [];
     for (;;) {
-      const progress = await this.now(moments[0]);
+      const { run, rebuild } = await this.subscription.rebuilt();
+      const progress = await progressOf(run, rebuild, this.marginMs, moments[0]);
       moments.push({ at: Date.now(), handled: progress.handled });
       if (moments.length > MOMENTS) moments.shift();
       yield progress;
@@ -58,16 +59,16 @@ export class Rebuilding {
 
   async switchOver(): Promise<void> {
     const { name, subscription } = this;
-    const { generation, caughtUp } = await this.now();
-    const { run } = await subscription.rebuilt(generation);
+    const { run, rebuild } = await subscription.rebuilt();
+    const { generation, caughtUp } = await progressOf(run, rebuild, this.marginMs);
     if (!caughtUp) throw new SubscriptionError(`Generation ${generation} of "${name}" has not caught up yet: wait.`);
     if ((await run.parking.list()).length > 0) {
       throw new SubscriptionError(
         `Generation ${generation} of "${name}" has parked events: retry or discard those of parked('${run.generation.name}').`,
       );
     }
-    await subscription.controls.changeGenerations(({ rebuild, ...generations }) => {
-      if (rebuild?.generation !== generation) throw endedMeanwhile(name, generation);
+    await subscription.controls.changeGenerations(({ rebuild: latest, ...generations }) => {
+      if (latest?.generation !== generation) throw endedMeanwhile(name, generation);
       return { ...generations, live: generation };
     });
   }
@@ -75,14 +76,6 @@ export class Rebuilding {
   async cancel(): Promise<void> {
     await this.subscription.rebuilt();
     await this.subscription.controls.changeGenerations(({ live, last }) => ({ live, last }));
-  }
-
-  private async now(before?: RebuildMoment): Promise<RebuildProgress> {
-    const controlled = await this.subscription.rebuilt();
-    const { rebuild } = (await this.subscription.controls.seen()).generations;
-    const { generation } = controlled.run.generation;
-    if (rebuild?.generation !== generation) throw endedMeanwhile(this.name, generation);
-    return progressOf(controlled, rebuild, this.marginMs, before);
   }
 }
 

@@ -88,7 +88,7 @@ export interface RebuildMoment {
  * @param marginMs how old an event has to be to be read
  */
 export async function progressOf(
-  { run }: Controlled,
+  run: SubscriptionRun,
   { generation, startedAt, total }: Rebuild,
   marginMs: number,
   before: RebuildMoment = { at: startedAt, handled: 0 },

@@ -1,6 +1,6 @@
 import type { StoredEvent } from '../store/stored-event.js';
 import { isOutage } from './backoff.js';
-import { Controls, type Control, type ControlsSeen } from './controls.js';
+import { Controls, type Control, type ControlsSeen, type Rebuild } from './controls.js';
 import { errorName } from './error-name.js';
 import type { EventHandler } from './event-handler.js';
 import { generationOf, type Generation } from './generation.js';
@@ -41,21 +41,20 @@ export class Subscription {
     return this.controlled(controls.generations.live, controls);
   }
 
-  /**
-   * The generation that is built beside the live one.
-   *
-   * @throws SubscriptionError when there is none, or another than the given one
-   */
-  async rebuilt(number?: number): Promise<Controlled> {
+  /** A generation by its number. @throws SubscriptionError when it is neither the live one nor built beside that */
+  async generation(number: number): Promise<Controlled> {
     const seen = await this.controls.seen();
     const { live, rebuild } = seen.generations;
-    if (rebuild && (number ?? rebuild.generation) === rebuild.generation) {
-      return this.controlled(rebuild.generation, seen);
-    }
-    if (number === live) return this.controlled(live, seen);
-    throw new SubscriptionError(
-      `No ${number === undefined ? 'other generation' : `generation ${number}`} of "${this.plan.name}" is there: its live one is ${live}. Begin with rebuild('${this.plan.name}').`,
-    );
+    if (number === live || number === rebuild?.generation) return this.controlled(number, seen);
+    throw this.noOther(`generation ${number}`, live);
+  }
+
+  /** The generation that is built beside the live one. @throws SubscriptionError when there is none */
+  async rebuilt(): Promise<Controlled & { readonly rebuild: Rebuild }> {
+    const seen = await this.controls.seen();
+    const { live, rebuild } = seen.generations;
+    if (!rebuild) throw this.noOther('other generation', live);
+    return { ...this.controlled(rebuild.generation, seen), rebuild };
   }
 
   /** Works at the generations that there are, and ends those that there were. */
@@ -105,6 +104,13 @@ export class Subscription {
 
   async end(): Promise<void> {
     await Promise.all([...this.runs.values()].map((run) => run.end()));
+  }
+
+  private noOther(what: string, live: number): SubscriptionError {
+    const { name } = this.plan;
+    return new SubscriptionError(
+      `No ${what} of "${name}" is there: its live one is ${live}. Begin with rebuild('${name}').`,
+    );
   }
 
   private controlled(generation: number, seen: ControlsSeen): Controlled {

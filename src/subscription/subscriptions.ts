@@ -300,7 +300,7 @@ export class Subscriptions {
   /** The live generation of a subscription, or the one that the name stands for. */
   private async named(name: string): Promise<Controlled> {
     const later = this.subscriptions.has(name) ? undefined : laterGeneration(name);
-    return later ? this.subscription(later.projection).rebuilt(later.generation) : this.subscription(name).live();
+    return later ? this.subscription(later.projection).generation(later.generation) : this.subscription(name).live();
   }
 
   private subscription(name: string): Subscription {
