@@ -128,16 +128,30 @@ export function bookkeepingContract(name: string, open: OpenStore): void {
         }
       });
 
-      it('takes the tenant of the context', async () => {
+      it('takes the tenant of the context, and names it in a refusal', async () => {
         const kept = record();
-        await CommandContext.run({ tenantId: 'ctx' }, () => store.commit({ appends: [], idempotency: kept }));
+        const { command, key } = kept;
+        const commit = () => store.commit({ appends: [], idempotency: kept });
+        await CommandContext.run({ tenantId: 'ctx' }, commit);
         expect(await store.findIdempotencyRecord(kept)).toBeUndefined();
         expect(await store.findIdempotencyRecord({ ...kept, tenantId: 'ctx' })).toBeDefined();
+        const refused = await CommandContext.run({ tenantId: 'ctx' }, commit).catch((error: unknown) => error);
+        expect((refused as DuplicateCommandError).idempotency).toStrictEqual({ tenantId: 'ctx', command, key });
+        await commit();
+        const again = await commit().catch((error: unknown) => error);
+        expect((again as DuplicateCommandError).idempotency).toStrictEqual({ command, key });
+      });
+
+      it('takes a key of 255 characters', async () => {
+        const kept = record({ key: `${randomUUID()}-`.padEnd(255, 'x') });
+        await store.commit({ appends: [], idempotency: kept });
+        expect(await store.findIdempotencyRecord(kept)).toBeDefined();
       });
 
       it.each(['', 'x'.repeat(256), 'a\ud800', 5 as unknown as string])('refuses %p as a key', async (key) => {
         const attempt = store.commit({ appends: [], idempotency: record({ key }) });
         await expect(attempt).rejects.toThrow(InvalidEventError);
+        await expect(attempt).rejects.toMatchObject({ violations: [expect.stringMatching(/^key \(/)] });
         await expect(store.findIdempotencyRecord({ command: 'c', key })).rejects.toThrow(InvalidEventError);
       });
 
@@ -258,6 +272,24 @@ export function bookkeepingContract(name: string, open: OpenStore): void {
         await expect(attempt).rejects.toThrow(ConcurrencyError);
       });
 
+      it('need an event of each aggregate that they go from and to', async () => {
+        const [ada, ben, value] = [newStream(), newStream(), email()];
+        await commit(change('reserve', ada, value));
+        const changes = [change('release', ada, value), change('reserve', ben, value)];
+        const attempt = store.commit({ appends: [append(ben)], unique: changes });
+        await expect(attempt).rejects.toThrow(InvalidCommitError);
+        expect(await versionOf(ben)).toBe(0);
+      });
+
+      it('are those of the tenant in the context', async () => {
+        const [ada, ben, value] = [newStream(), newStream(), email()];
+        await CommandContext.run({ tenantId: 'ctx' }, () => commit(change('reserve', ada, value)));
+        await commit(change('reserve', ben, value));
+        const attempt = commit(change('reserve', newStream('ctx'), value));
+        await expect(attempt).rejects.toThrow(UniqueConstraintError);
+        await expect(commit(change('reserve', newStream(), value))).rejects.toThrow(UniqueConstraintError);
+      });
+
       it('need an event of their aggregate, and count in the limit of a commit', async () => {
         const [ada, ben] = [newStream(), newStream()];
         const alone = store.commit({ appends: [append(ada)], unique: [change('reserve', ben, email())] });
@@ -275,7 +307,9 @@ export function bookkeepingContract(name: string, open: OpenStore): void {
       });
 
       it.each(['', 'a\ud800', 5 as unknown as string])('refuses %p as a value or a name', async (text) => {
-        await expect(commit(change('reserve', newStream(), text))).rejects.toThrow(InvalidEventError);
+        const attempt = commit(change('reserve', newStream(), text));
+        await expect(attempt).rejects.toThrow(InvalidEventError);
+        await expect(attempt).rejects.toMatchObject({ violations: [expect.stringMatching(/^value \(/)] });
         await expect(commit(change('reserve', newStream(), 'x', text))).rejects.toThrow(InvalidCommitError);
       });
     });

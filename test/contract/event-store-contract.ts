@@ -246,7 +246,7 @@ export function eventStoreContract(name: string, open: OpenStore): void {
         expect(await counts(stream)).toEqual([results.findIndex(({ status }) => status === 'fulfilled')]);
       });
 
-      it.each([-1, 1.5, Number.NaN, '1'])('refuses %p as a version', async (expectedVersion) => {
+      it.each([-1, 1.5, Number.NaN, '1', ''])('refuses %p as a version', async (expectedVersion) => {
         const attempt = store.append(newStream(), ticks(1), { expectedVersion: expectedVersion as number });
         await expect(attempt).rejects.toThrow(InvalidCommitError);
       });
@@ -296,6 +296,7 @@ export function eventStoreContract(name: string, open: OpenStore): void {
         expect((await store.commit({ appends, commitId: 'import-42' })).commitId).toBe('import-42');
         await expect(store.commit({ appends, commitId: 'x'.repeat(37) })).rejects.toThrow(InvalidCommitError);
         await expect(store.commit({ appends, commitId: '' })).rejects.toThrow(InvalidCommitError);
+        await expect(store.commit({ appends, commitId: 7 as unknown as string })).rejects.toThrow(InvalidCommitError);
       });
 
       it('does not take a commitId that was used before for a commit that is stored', async () => {
@@ -323,6 +324,12 @@ export function eventStoreContract(name: string, open: OpenStore): void {
       it('refuses one stream twice', async () => {
         const append = { stream: newStream(), events: ticks(1), expectedVersion: NO_STREAM };
         await expect(store.commit({ appends: [append, { ...append }] })).rejects.toThrow(InvalidCommitError);
+      });
+
+      it('refuses a loaded head of another version', async () => {
+        const loadedHead = { version: 1, eventTime: 1000 };
+        const append = { stream: newStream(), events: ticks(1), expectedVersion: NO_STREAM, loadedHead };
+        await expect(store.commit({ appends: [append] })).rejects.toThrow(InvalidCommitError);
       });
     });
 
@@ -446,6 +453,27 @@ export function eventStoreContract(name: string, open: OpenStore): void {
         await expect(store.append(newStream(), ticks(1), options)).rejects.toThrow(InvalidEventError);
       });
 
+      it('refuses metadata that one event, or one of the streams, cannot have', async () => {
+        const [one, two] = [newStream(), { ...newStream(), tenantId: 't'.repeat(1000) }];
+        const appends = [one, two].map((stream) => ({ stream, events: ticks(1), expectedVersion: NO_STREAM }));
+        const attempts = [
+          store.commit({ appends, metadata: { userId: 'u'.repeat(1500) } }),
+          store.commit({ appends: [{ ...appends[0]!, metadata: [{ userId: '' }] }] }),
+        ];
+        for (const attempt of attempts) {
+          await expect(attempt).rejects.toThrow(InvalidEventError);
+          await expect(attempt).rejects.toMatchObject({ violations: [expect.stringMatching(/^userId \(/)] });
+        }
+        expect(await read(one)).toEqual([]);
+      });
+
+      it('leaves metadata out that is undefined', async () => {
+        const stream = newStream();
+        const metadata = { userId: undefined, ip: '::1' } as unknown as Record<string, string>;
+        await store.append(stream, ticks(1), { expectedVersion: NO_STREAM, metadata });
+        expect(Object.keys((await read(stream))[0]!.metadata)).toEqual(['ip']);
+      });
+
       it('keeps metadata with hostile names', async () => {
         const stream = newStream();
         const metadata = JSON.parse('{"__proto__":"a","constructor":"b","pk":"c"}') as Record<string, string>;
@@ -488,6 +516,20 @@ export function eventStoreContract(name: string, open: OpenStore): void {
         await store.append(stream, ticks(1), { expectedVersion: NO_STREAM });
         await store.commit(commit);
         await store.append(stream, ticks(3), { expectedVersion: 2 });
+        expect(await store.outcomeOf(commit)).toBe('stored');
+      });
+
+      it('is not that of a stream to which it appends nothing', async () => {
+        const [untouched, stream] = [newStream(), newStream()];
+        await store.append(untouched, ticks(1), { expectedVersion: NO_STREAM });
+        const commit: Commit = {
+          commitId: randomUUID(),
+          appends: [
+            { stream: untouched, events: [], expectedVersion: NO_STREAM },
+            { stream, events: ticks(1), expectedVersion: NO_STREAM },
+          ],
+        };
+        await store.commit(commit);
         expect(await store.outcomeOf(commit)).toBe('stored');
       });
 
@@ -630,6 +672,25 @@ export function eventStoreContract(name: string, open: OpenStore): void {
         await store.append(stream, ticks(3), { expectedVersion: 2 });
         const afterwards = await since(stream, 0);
         expect([afterwards.snapshot?.version ?? 0, afterwards.counts]).toEqual([2, [3]]);
+      });
+
+      it('are none of a stream that is not there', async () => {
+        expect(await since(newStream())).toEqual({ snapshot: undefined, counts: [] });
+      });
+
+      it('of both kinds give way to the newer', async () => {
+        const stream = newStream();
+        const state = (text: string) => ({ snapshotVersion: 1, state: text });
+        await store.commit({
+          appends: [{ stream, events: ticks(1, 2), expectedVersion: NO_STREAM, state: state('with event 2') }],
+        });
+        await store.append(stream, ticks(3, 4), { expectedVersion: 2 });
+        await store.saveSnapshot(stream, snapshot(3, 'apart'));
+        expect(await since(stream)).toMatchObject({ snapshot: { version: 3, state: 'apart' }, counts: [4] });
+        await store.commit({
+          appends: [{ stream, events: ticks(5), expectedVersion: 4, state: state('with event 5') }],
+        });
+        expect(await since(stream)).toMatchObject({ snapshot: { version: 5, state: 'with event 5' }, counts: [] });
       });
 
       it('are no part of the stream', async () => {
