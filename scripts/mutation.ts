@@ -5,16 +5,16 @@ import { dirname, join } from 'node:path';
 import { dynamoDbEndpoint } from './dynamodb-local.js';
 import { sweepTables } from './table-sweeper.js';
 
-const ROOMS = ['store', 'dynamodb', 'aggregate'];
+const PARTS = ['store', 'aggregate', 'dynamodb-commits', 'dynamodb-indexes', 'dynamodb-tables'];
 
 /**
- * Runs Stryker on one room of `src` after the other, with one DynamoDB for all test runs: `npm run mutation`. Also on one
- * room, or a part of it: `npm run mutation -- store --mutate src/store/read-range.ts`.
+ * Runs Stryker on three rooms of `src` part by part, with one DynamoDB for all test runs: `npm run mutation`. Also on one
+ * part, or a file of it: `npm run mutation -- store --mutate src/store/read-range.ts`.
  */
 async function main([first, ...rest]: readonly string[]): Promise<number> {
-  const rooms = ROOMS.filter((room) => room === first || first === undefined);
-  if (rooms.length === 0) {
-    console.error(`Which room? ${ROOMS.join(', ')}`);
+  const parts = PARTS.filter((part) => part === first || first === undefined);
+  if (parts.length === 0) {
+    console.error(`Which part? ${PARTS.join(', ')}`);
     return 2;
   }
   const ownDatabase = !process.env.DYNAMODB_ENDPOINT;
@@ -22,7 +22,7 @@ async function main([first, ...rest]: readonly string[]): Promise<number> {
   const stopSweeping = ownDatabase ? sweepTables(database.endpoint) : undefined;
   try {
     let worst = 0;
-    for (const room of rooms) worst = Math.max(worst, await mutate(room, database.endpoint, rest));
+    for (const part of parts) worst = Math.max(worst, await mutate(part, database.endpoint, rest));
     return worst;
   } finally {
     stopSweeping?.();
@@ -30,10 +30,10 @@ async function main([first, ...rest]: readonly string[]): Promise<number> {
   }
 }
 
-async function mutate(room: string, endpoint: string, options: readonly string[]): Promise<number> {
+async function mutate(part: string, endpoint: string, options: readonly string[]): Promise<number> {
   const stryker = createRequire(import.meta.url).resolve('@stryker-mutator/core/package.json');
   const running = spawn(process.execPath, [join(dirname(stryker), 'bin', 'stryker.js'), 'run', ...options], {
-    env: { ...process.env, DYNAMODB_ENDPOINT: endpoint, MUTATED_ROOM: room },
+    env: { ...process.env, DYNAMODB_ENDPOINT: endpoint, MUTATED_PART: part },
     stdio: 'inherit',
   });
   const [code] = (await once(running, 'exit')) as [number | null];
