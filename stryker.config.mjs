@@ -67,6 +67,8 @@ export default {
   ignorers: ['messages'],
   ignorePatterns: ['reports', 'docs', '.ci'],
   concurrency: 2,
+  // A mutant may leave what it began running for ever.
+  maxTestRunnerReuse: 50,
   timeoutMS: 5000,
   timeoutFactor: 1.25,
   ignoreStatic: true,

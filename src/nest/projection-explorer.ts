@@ -3,6 +3,7 @@ import { aggregateDefinitionOf } from '../aggregate/aggregate-definition.js';
 import type { AggregateRegistry } from '../aggregate/aggregate-registry.js';
 import type { Class } from '../event/class-type.js';
 import type { EventRegistry } from '../event/event-registry.js';
+import { onMethodsOf } from '../event/on.js';
 import type { Bookkeeping } from '../store/bookkeeping.js';
 import type { Generation } from '../subscription/generation.js';
 import type { InlineProjections } from '../subscription/inline-projections.js';
@@ -27,11 +28,16 @@ export class ProjectionExplorer {
   addAll(): void {
     const seen = new Set<object>();
     for (const module of this.modules.values()) {
-      for (const { instance, metatype, isDependencyTreeStatic } of module.providers.values()) {
+      for (const wrapper of module.providers.values()) {
+        const { instance, metatype } = wrapper;
         const projectionClass = ((instance as object | null)?.constructor ?? metatype) as Class | null;
         const definition = projectionClass && projectionDefinitionOf(projectionClass);
-        if (!definition || seen.has(instance as object)) continue;
-        if (!isDependencyTreeStatic || !instance) {
+        if (!definition) {
+          assertNoHandlers(projectionClass);
+          continue;
+        }
+        if (seen.has(instance as object)) continue;
+        if (!wrapper.isDependencyTreeStatic() || wrapper.isTransient || !instance) {
           throw new ProjectionError(
             `${projectionClass.name} is request-scoped or transient, or depends on what is: a projection has to be a singleton.`,
           );
@@ -83,4 +89,12 @@ export class ProjectionExplorer {
       `No aggregate has the events of ${name}: register it with EventStoreModule.forFeature, or name its type in @Projection('…', { aggregates: ['…'] }).`,
     );
   }
+}
+
+/** What has handlers and no name of its own would never be called, and nobody would learn of it. */
+function assertNoHandlers(providerClass: Class | null): void {
+  if (typeof providerClass?.prototype !== 'object' || onMethodsOf(providerClass).length === 0) return;
+  throw new ProjectionError(
+    `The provider ${providerClass.name} has methods with @On, and is no projection: decorate the class with @Projection('…').`,
+  );
 }
