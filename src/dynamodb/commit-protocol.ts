@@ -10,29 +10,29 @@ export type WriteOutcome =
   | { readonly kind: 'unknown'; readonly lastFailure: string };
 
 /**
- * What tells one event from every other: its commit's id alone may have been used before. What is no event has an
- * empty eventId.
+ * What tells one commit from every other in an item that it writes: its id alone may have been used before, so an event
+ * has its own beside it. What is no event has a text of its writer in that place, or none.
  */
-export interface EventIdentity {
+export interface ItemIdentity {
   readonly commitId: string;
   readonly eventId: string;
 }
 
 /** The writes of a commit by position, and who holds the place of one in the table. */
 export interface CommitPlaces {
-  /** None where what is written does not tell whose it is; such writes stand behind all that do. */
-  identityOf(position: number): EventIdentity | undefined;
+  /** The write whose item proves whose commit is there when this one is refused; none where nothing does. */
+  proofOf(position: number): { readonly position: number; readonly identity: ItemIdentity } | undefined;
   /** Whether a place that is taken stays so; otherwise an earlier request may still find it free when it comes late. */
   staysTaken(position: number): boolean;
   /** @throws EventStoreUnavailableError when it cannot be read */
-  holderOf(position: number): Promise<EventIdentity | undefined>;
+  holderOf(position: number): Promise<ItemIdentity | undefined>;
 }
 
 /**
  * Writes a commit, and asks with the same bytes until it is known how it ended or the deadline passes.
  *
  * A response can be lost after the write was done. The repeated request then finds the places taken, by itself: the
- * commitId and eventId in the item found there tell our own commit from another's.
+ * commitId and eventId in an item found there tell our own commit from another's.
  *
  * @throws EventStoreUnavailableError, OperationAbortedError when it is certain that nothing was written
  */
@@ -54,12 +54,9 @@ export async function writeCommit(
       mayBeStored ||= kind === 'unknown';
       const refusals = conditionRefusals(error);
       if (refusals.length > 0) {
-        const [{ position, item }] = refusals as [ConditionRefusal];
-        const wanted = places.identityOf(position);
+        const [{ position }] = refusals as [ConditionRefusal];
         try {
-          const holder = !wanted ? undefined : item ? identityIn(item) : await places.holderOf(position);
-          const ours = wanted && holder?.commitId === wanted.commitId && holder.eventId === wanted.eventId;
-          if (ours) return { kind: 'stored' };
+          if (await isOurs(refusals, places)) return { kind: 'stored' };
           if (mayBeStored && !places.staysTaken(position)) return { kind: 'unknown', lastFailure: failureName(error) };
           return { kind: 'conflict', taken: position };
         } catch (unread) {
@@ -88,8 +85,21 @@ interface ConditionRefusal {
   readonly item: StoredAttributes | undefined;
 }
 
-function identityIn(item: StoredAttributes): EventIdentity {
-  return { commitId: item.commitId?.S ?? '', eventId: item.eventId?.S ?? '' };
+/** Whether the writes were refused as the commit is there already. */
+async function isOurs(refusals: readonly ConditionRefusal[], places: CommitPlaces): Promise<boolean> {
+  const [first] = refusals as [ConditionRefusal];
+  const proof = places.proofOf(first.position);
+  if (!proof) return false;
+  const { commitId, eventId } = proof.identity;
+  const seen = refusals.find(({ position }) => position === proof.position)?.item;
+  // What another commit has put in its place kept ours from being stored.
+  if (!seen && first.item && identityIn(first.item).commitId !== commitId) return false;
+  const holder = seen ? identityIn(seen) : await places.holderOf(proof.position);
+  return holder?.commitId === commitId && holder.eventId === eventId;
+}
+
+function identityIn({ commitId, eventId, fingerprint }: StoredAttributes): ItemIdentity {
+  return { commitId: commitId?.S ?? '', eventId: eventId?.S ?? fingerprint?.S ?? '' };
 }
 
 /** The items whose condition failed: for certain reasons of the data, and not for the load on the table. */

@@ -5,7 +5,6 @@ import type { PreparedAppend, PreparedCommit, PreparedRecord } from '../store/pr
 import type { StoredEvent } from '../store/stored-event.js';
 import type { UniqueWrite } from '../store/unique-values.js';
 import { eventWrite, recordWrite, uniqueWrite, writeBytes, type TransactItem } from './append-request.js';
-import type { EventIdentity } from './commit-protocol.js';
 import { eventItem, itemBytes } from './items.js';
 
 export interface PlacedAppend {
@@ -14,7 +13,7 @@ export interface PlacedAppend {
 }
 
 /** One write of a commit, and what it is: that tells what it means when its condition fails. */
-export type CommitSlot = { readonly write: TransactItem; readonly identity: EventIdentity | undefined } & (
+export type CommitSlot = { readonly write: TransactItem } & (
   | { readonly kind: 'record'; readonly record: PreparedRecord }
   | { readonly kind: 'event'; readonly append: PreparedAppend; readonly event: StoredEvent }
   | { readonly kind: 'unique'; readonly unique: UniqueWrite }
@@ -36,13 +35,11 @@ export function commitSlots(
   joined: readonly JoinedWrite[],
   tables: TableNames,
 ): readonly CommitSlot[] {
-  const identity = { commitId, eventId: '' };
   const records = idempotency
     ? [
         {
           kind: 'record' as const,
           write: recordWrite(tables.bookkeeping, idempotency, commitId, Date.now()),
-          identity,
           record: idempotency,
         },
       ]
@@ -50,14 +47,11 @@ export function commitSlots(
   const uniques = unique.map((change) => ({
     kind: 'unique' as const,
     write: uniqueWrite(tables.bookkeeping, change, commitId),
-    identity,
     unique: change,
   }));
-  // Nothing in their items tells whose they are; the events of the same commit do.
   const views = joined.map((each) => ({
     kind: 'joined' as const,
     write: each.write as TransactItem,
-    identity: undefined,
     joined: each,
   }));
   const otherBytes = [...records, ...uniques, ...views].reduce((sum, { write }) => sum + writeBytes(write), 0);
@@ -73,7 +67,7 @@ function eventSlots(placed: readonly PlacedAppend[], tableName: string, otherByt
         const full = eventItem(withStates ? event : withoutState(event), append.key);
         const fits = itemBytes(full) <= COMMIT_LIMITS.eventBytes;
         const write = eventWrite(tableName, fits ? full : eventItem(withoutState(event), append.key));
-        return { kind: 'event' as const, write, identity: event, append, event };
+        return { kind: 'event' as const, write, append, event };
       }),
     );
   const bytesOf = (all: ReturnType<typeof slots>) =>

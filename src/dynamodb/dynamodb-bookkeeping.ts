@@ -114,7 +114,8 @@ export class DynamoDbBookkeeping extends Bookkeeping {
     own: number,
   ): Promise<Exclude<WriteOutcome, { kind: 'unknown' }>> {
     const places = {
-      identityOf: (position: number) => (position < own ? { commitId: writeId, eventId: '' } : undefined),
+      proofOf: (position: number) =>
+        position < own ? { position, identity: { commitId: writeId, eventId: '' } } : undefined,
       // Revisions and positions only grow.
       staysTaken: (position: number) => position < own,
       // What failed its condition without an item in its place is nobody's.

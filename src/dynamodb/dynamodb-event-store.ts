@@ -24,7 +24,7 @@ import { placeEvents, recordedVersionFrom, recordInstances, type StoredEvent } f
 import { invalidWritesError, refusedByConditionError } from '../store/table-write.js';
 import { heldByAnother } from '../store/unique-values.js';
 import { appendRequest, snapshotRequest } from './append-request.js';
-import { RECORD_SORT_KEY, recordFrom, UNIQUE_SORT_KEY } from './bookkeeping-items.js';
+import { RECORD_SORT_KEY, recordFrom } from './bookkeeping-items.js';
 import { writeCommit, type CommitPlaces } from './commit-protocol.js';
 import { commitSlots, type CommitSlot, type PlacedAppend } from './commit-slots.js';
 import { Deadline, Wait } from './deadline.js';
@@ -79,7 +79,7 @@ export class DynamoDbEventStore extends EventStore {
         slots.map(({ write }) => write),
         token,
       );
-      const places = this.placesOf(slots, deadline);
+      const places = this.placesOf(prepared, slots, deadline);
       const outcome = await writeCommit(this.sender, request, places, deadline).catch(orInvalidWrites(joined));
       if (outcome.kind === 'stored') return stored(prepared, placed);
       if (outcome.kind === 'unknown') {
@@ -148,19 +148,27 @@ export class DynamoDbEventStore extends EventStore {
     return items[0] && recordFrom(items[0], Date.now());
   }
 
-  /** Who holds the places of a commit, where the refusal of a write does not say it. */
-  private placesOf(slots: readonly CommitSlot[], deadline: Deadline): CommitPlaces {
+  /**
+   * Who holds the places of a commit. A commit's first event proves that it is stored: a record or a unique value has
+   * only the commitId, which the caller may have used before, and the items of views tell nothing.
+   */
+  private placesOf({ commitId }: PreparedCommit, slots: readonly CommitSlot[], deadline: Deadline): CommitPlaces {
+    const proving = Math.max(
+      slots.findIndex(({ kind }) => kind === 'event'),
+      0,
+    );
+    const proof = slots[proving]!;
+    const identity =
+      proof.kind === 'event'
+        ? proof.event
+        : { commitId, eventId: proof.kind === 'record' ? proof.record.fingerprint : '' };
     return {
-      identityOf: (position) => slots[position]!.identity,
+      proofOf: (position) => (slots[position]!.kind === 'joined' ? undefined : { position: proving, identity }),
       staysTaken: (position) => ['event', 'record'].includes(slots[position]!.kind),
-      holderOf: async (position) => {
-        const slot = slots[position]!;
-        if (slot.kind === 'joined') return undefined;
-        if (slot.kind === 'event') return this.reader.at(slot.append.key, slot.event.version, deadline);
-        const [pk, sk] =
-          slot.kind === 'record' ? [slot.record.keyText, RECORD_SORT_KEY] : [slot.unique.key, UNIQUE_SORT_KEY];
-        const { items } = await this.sender.query(itemQuery(this.tables.bookkeeping, pk, sk), deadline);
-        return items[0] && { commitId: String(items[0].commitId), eventId: '' };
+      holderOf: async () => {
+        if (proof.kind === 'event') return this.reader.at(proof.append.key, proof.event.version, deadline);
+        const record = proof.kind === 'record' && (await this.record(proof.record, deadline));
+        return record ? { commitId: record.commitId, eventId: record.fingerprint } : undefined;
       },
     };
   }

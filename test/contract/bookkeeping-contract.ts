@@ -128,6 +128,21 @@ export function bookkeepingContract(name: string, open: OpenStore): void {
         }
       });
 
+      it('refuses a key behind a commitId that was used before', async () => {
+        const [first, second, kept] = [newStream(), newStream(), record()];
+        const commitId = randomUUID();
+        await store.commit({ commitId, appends: [append(first)], idempotency: kept });
+        const others = [
+          { appends: [append(second)], idempotency: kept },
+          { appends: [], idempotency: record(kept) },
+        ];
+        for (const other of others) {
+          const idempotency = { ...other.idempotency, fingerprint: 'f-2' };
+          await expect(store.commit({ ...other, commitId, idempotency })).rejects.toThrow(DuplicateCommandError);
+        }
+        expect(await versionOf(second)).toBe(0);
+      });
+
       it('takes the tenant of the context, and names it in a refusal', async () => {
         const kept = record();
         const { command, key } = kept;
@@ -191,6 +206,15 @@ export function bookkeepingContract(name: string, open: OpenStore): void {
         await expect(attempt).rejects.toThrow(UniqueConstraintError);
         await expect(attempt).rejects.toMatchObject({ constraint: 'email', stream: ben });
         await expect(attempt).rejects.toThrow(/^((?!example\.com).)*$/s);
+        expect(await versionOf(ben)).toBe(0);
+      });
+
+      it('belong to one aggregate also behind a commitId that was used before', async () => {
+        const [ada, ben, value] = [newStream(), newStream(), email()];
+        const commitId = randomUUID();
+        await store.commit({ commitId, appends: [append(ada)], unique: [change('reserve', ada, value)] });
+        const attempt = store.commit({ commitId, appends: [append(ben)], unique: [change('reserve', ben, value)] });
+        await expect(attempt).rejects.toThrow(UniqueConstraintError);
         expect(await versionOf(ben)).toBe(0);
       });
 

@@ -42,25 +42,33 @@ export const BUGS: readonly PlantedBug[] = [
     name: 'plain-retry',
     harm: 'A commit whose response was lost is stored, and reported as a conflict; the command runs again and doubles.',
     file: 'dynamodb/commit-protocol.ts',
-    find: 'if (ours) return',
-    replace: 'if (ours && !mayBeStored) return',
+    find: 'if (await isOurs(refusals, places)) return',
+    replace: 'if ((await isOurs(refusals, places)) && !mayBeStored) return',
     caughtBy: [faults('is stored exactly once when its response is lost after the write')],
   },
   {
     name: 'any-refusal-is-ours',
     harm: 'A commit that lost its race is reported as stored, and its events are nowhere.',
     file: 'dynamodb/commit-protocol.ts',
-    find: 'if (ours) return',
-    replace: 'if (holder) return',
+    find: 'if (await isOurs(refusals, places)) return',
+    replace: 'if (places.proofOf(position)) return',
     caughtBy: [faults('is a conflict when another came first'), torture('breaks nothing in one process')],
   },
   {
     name: 'commit-id-alone-is-identity',
     harm: 'A second import under a commitId that was used before is reported as stored, and its events are nowhere.',
     file: 'dynamodb/commit-protocol.ts',
-    find: ' && holder.eventId === wanted.eventId',
+    find: ' && holder.eventId === eventId',
     replace: '',
     caughtBy: [contract('does not take a commitId that was used before')],
+  },
+  {
+    name: 'unique-value-as-proof',
+    harm: 'A commit under a commitId that was used before is refused for a taken value, and reported as stored.',
+    file: 'dynamodb/dynamodb-event-store.ts',
+    find: "({ kind }) => kind === 'event'),",
+    replace: "({ kind }) => kind !== 'event'),",
+    caughtBy: [contract('belong to one aggregate also behind a commitId that was used before')],
   },
   {
     name: 'used-commit-id-as-token',
@@ -107,10 +115,10 @@ export const BUGS: readonly PlantedBug[] = [
         slots.map(({ write }) => write),
         token,
       );
-      const places = this.placesOf(slots, deadline);
+      const places = this.placesOf(prepared, slots, deadline);
       const outcome = await writeCommit(this.sender, request, places, deadline).catch(orInvalidWrites(joined));`,
     replace: `const writeOne = (slot: CommitSlot) =>
-        writeCommit(this.sender, appendRequest([slot.write], token), this.placesOf([slot], deadline), deadline);
+        writeCommit(this.sender, appendRequest([slot.write], token), this.placesOf(prepared, [slot], deadline), deadline);
       let outcome = await writeOne(slots[0]!);
       for (const slot of slots.slice(1)) if (outcome.kind === 'stored') outcome = await writeOne(slot);`,
     caughtBy: [
