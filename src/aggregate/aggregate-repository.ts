@@ -123,7 +123,7 @@ export class AggregateRepository<T extends AggregateRoot> {
     if (Number.isNaN(time)) throw new RangeError('The time of loadAt must be a valid date.');
     const aggregate = new this.aggregateClass(id);
     const until = 'version' in moment ? { toVersion: moment.version } : {};
-    for await (const recorded of this.store.readVersions(stream, until)) {
+    for await (const recorded of this.store.readVersions(stream, { ...until, deadlineFor: 'read' })) {
       if (recorded.eventTime.getTime() > time) break;
       replay(aggregate, stream, recorded);
     }

@@ -37,6 +37,7 @@ export abstract class AggregateRoot extends CqrsAggregateRoot<object> {
 
   /**
    * Checks an event by its class-validator rules, runs its applier, and queues it to be stored when the command finishes.
+   * An instance that was queued before, such as one for two aggregates, is queued as a copy: each stored event is its own.
    *
    * @throws InvalidEventError by the rules of its class, before the applier runs
    * @throws MissingApplierError when there is no `@On` method for its class
@@ -55,7 +56,7 @@ export abstract class AggregateRoot extends CqrsAggregateRoot<object> {
       this.runApplier(event);
       lifecycle.replaying = replaying;
     }
-    if (!options.fromHistory) lifecycle.uncommitted.push({ event, context: CommandContext.current() });
+    if (!options.fromHistory) lifecycle.uncommitted.push({ event: queued(event), context: CommandContext.current() });
   }
 
   /**
@@ -145,4 +146,13 @@ export abstract class AggregateRoot extends CqrsAggregateRoot<object> {
     if (typeof applier === 'function') return applier as (event: object) => unknown;
     throw new MissingApplierError(aggregateClass.name, eventClass.name, eventTypeOf(eventClass) !== undefined);
   }
+}
+
+const queuedBefore = new WeakSet<object>();
+
+/** What `recordedEventOf` tells is told of an instance, so no two stored events may share one. */
+function queued(event: object): object {
+  const own = queuedBefore.has(event) ? copyInstance(event) : event;
+  queuedBefore.add(own);
+  return own;
 }

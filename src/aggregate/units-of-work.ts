@@ -66,7 +66,6 @@ export class UnitsOfWork {
     // 3. All events are stored together, or none.
     await this.store.commit({
       appends: changed.map((entry, index) => this.appendOf(entry, events[index]!)),
-      metadata: metadataOf(CommandContext.current()),
       ...(unique.length > 0 && { unique }),
       ...(idempotency && { idempotency }),
     });
@@ -85,9 +84,10 @@ export class UnitsOfWork {
 
   private appendOf({ aggregate, stream, definition }: TrackedAggregate, events: readonly object[]): StreamAppend {
     const { version, eventTime, uncommitted } = lifecycleOf(aggregate);
+    // A nested command may have another user than the outer one, or none: nothing of one context goes into another's
+    // events. What was applied outside of any has that of who saves it.
     const current = CommandContext.current();
-    // An event of a nested command has that one's context.
-    const metadata = uncommitted.map(({ context }) => (context === current ? undefined : metadataOf(context)));
+    const metadata = uncommitted.map(({ context }) => metadataOf(Object.keys(context).length > 0 ? context : current));
     const state =
       definition.snapshot === 'inline'
         ? this.snapshots.take(stream, () => stateOf(aggregate, definition, this.registry.codec))
@@ -96,7 +96,7 @@ export class UnitsOfWork {
       stream,
       events,
       expectedVersion: version,
-      ...(metadata.some(Boolean) && { metadata }),
+      metadata,
       ...(isVersionOf(aggregate, stream) && { loadedHead: { version, eventTime } }),
       ...(state && { state }),
     };

@@ -9,6 +9,7 @@ import type { Class } from '../event/class-type.js';
 import { causeOf, runCausedBy, runCommand } from '../event/command-context.js';
 import { classOf } from '../event/event-type.js';
 import { copyInstance } from '../event/plain-copy.js';
+import { hasPrivateFields } from '../event/private-state.js';
 import { ConcurrencyError } from '../store/store-errors.js';
 import { contextOf, copyContext } from './async-context.js';
 import { commandOptionsIn, type CommandOptions } from './command-options.js';
@@ -22,7 +23,7 @@ export class CommandUnitOfWork {
   private readonly logger = new Logger('EventStore');
   private readonly running = new Set<Promise<unknown>>();
   private readonly heldOpen = new Map<EventBus, () => void>();
-  private options: ReadonlyMap<Class, CommandOptions> = new Map();
+  private options = new Map<Class, CommandOptions>();
 
   constructor(
     private readonly modules: ModulesContainer,
@@ -37,7 +38,7 @@ export class CommandUnitOfWork {
    * each way it is imported; sagas, controllers and handlers all send through `execute`.
    */
   install(): void {
-    this.options = commandOptionsIn(this.modules);
+    this.options = new Map(commandOptionsIn(this.modules));
     this.idempotent.sharedNames = namesOfSeveral([...this.options.keys()]);
     for (const [command, { cannotBeCopied }] of this.options) if (cannotBeCopied) this.warnOf(command);
     const seen = new Set<CommandBus>();
@@ -102,7 +103,7 @@ export class CommandUnitOfWork {
     command: object,
     context?: AsyncContext,
   ): Promise<unknown> {
-    const options = this.options.get(classOf(command)) ?? { ownUnitOfWork: false };
+    const options = this.optionsOf(classOf(command));
     const commandId = randomUUID();
     // A nested command joins the unit that is running.
     const outer = this.units.current();
@@ -142,6 +143,17 @@ export class CommandUnitOfWork {
         await backoff(attempt);
       }
     }
+  }
+
+  /** As Nest does, a command without a handler of its own is given to that of the class that it extends. */
+  private optionsOf(commandClass: Class): CommandOptions {
+    const known = this.options.get(commandClass);
+    if (known) return known;
+    const base = Object.getPrototypeOf(commandClass) as Class | null;
+    if (!base) return { ownUnitOfWork: false };
+    const inherited = { ...this.optionsOf(base), cannotBeCopied: hasPrivateFields(commandClass) };
+    this.options.set(commandClass, inherited);
+    return inherited;
   }
 
   private warnOf({ name }: Class): void {

@@ -1,6 +1,6 @@
 import type { ExecutionContext } from '@nestjs/common';
 
-/** Finds a header by its lower-case name. */
+/** Finds a header by its lower-case name: undefined when it is not there, and empty when it is no text. */
 export type Headers = (name: string) => string | undefined;
 
 /** Kafka: `headers`; RabbitMQ: `properties.headers`. */
@@ -22,7 +22,7 @@ export function headersOf(context: ExecutionContext): Headers {
   const nats = called(transport, 'getHeaders');
   // The context of gRPC is its metadata.
   return (name) =>
-    [...records.map((record) => fieldOf(record, name)), called(nats, 'get', name), called(transport, 'get', name)]
+    [...records.map((record) => fieldOf(record, name)), fieldOfNats(nats, name), called(transport, 'get', name)]
       .map((value) => text(value))
       .find((value) => value !== undefined);
 }
@@ -38,9 +38,17 @@ function fieldOf(record: object | undefined, name: string): unknown {
   return found?.[1] as unknown;
 }
 
-/** Brokers give text, bytes, or a list of either. */
+/** Its `get` takes a name as it was sent, and answers with an empty text when there is none. */
+function fieldOfNats(headers: unknown, name: string): unknown {
+  const names = [...((called(headers, 'keys') as Iterable<string> | undefined) ?? [])];
+  const sent = names.find((each) => each.toLowerCase() === name);
+  return sent === undefined ? undefined : called(headers, 'get', sent);
+}
+
+/** Brokers give text, bytes, numbers, or a list of these. */
 function text(value: unknown): string | undefined {
   const [first] = [value].flat() as unknown[];
+  if (first === undefined || first === null) return undefined;
   if (first instanceof Uint8Array) return Buffer.from(first).toString('utf8');
-  return typeof first === 'string' && first !== '' ? first : undefined;
+  return ['string', 'number', 'bigint'].includes(typeof first) ? String(first as string) : '';
 }

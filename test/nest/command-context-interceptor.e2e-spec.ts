@@ -165,7 +165,7 @@ describe('CommandContextInterceptor', () => {
 
   it('takes an idempotency key in quotes, and refuses one that cannot be a key', async () => {
     expect((await get({ 'Idempotency-Key': '"k-1"' })).context.idempotencyKey).toBe('k-1');
-    for (const key of ['""', 'a b', 'x'.repeat(256)]) {
+    for (const key of ['', '""', 'a b', 'x'.repeat(256)]) {
       const { status, context } = await get({ 'Idempotency-Key': key });
       expect([status, context.message]).toEqual([400, expect.stringContaining('Idempotency-Key')]);
     }
@@ -188,11 +188,7 @@ describe('CommandContextInterceptor', () => {
     [
       'NATS',
       {
-        getHeaders: () =>
-          new Map([
-            ['x-correlation-id', 'c-9'],
-            ['traceparent', TRACEPARENT],
-          ]),
+        getHeaders: () => natsHeaders({ 'X-Correlation-Id': 'c-9', traceparent: TRACEPARENT }),
       },
     ],
     ['gRPC', { get: (name: string) => ({ 'x-correlation-id': ['c-9'], traceparent: [TRACEPARENT] })[name] ?? [] }],
@@ -207,6 +203,19 @@ describe('CommandContextInterceptor', () => {
   ])('reads the headers of a message from %s', async (_, context) => {
     const values = await broker.deliver('current', {}, context);
     expect(values).toEqual({ correlationId: 'c-9', traceparent: TRACEPARENT, handler: 'message' });
+  });
+
+  it('knows an idempotency key of a message however it is written, and refuses one that is no text', async () => {
+    const delivered = (headers: object) =>
+      broker.deliver('current', {}, { getMessage: () => ({ properties: { headers } }) });
+    expect(await delivered({ 'Idempotency-Key': 4711 })).toMatchObject({ idempotencyKey: '4711' });
+    expect(await delivered({ 'idempotency-key': [Buffer.from('k-1')] })).toMatchObject({ idempotencyKey: 'k-1' });
+    expect(await delivered({ 'idempotency-key': null })).not.toHaveProperty('idempotencyKey');
+    for (const key of [{ id: 1 }, true, '']) {
+      await expect(delivered({ 'idempotency-key': key })).rejects.toMatchObject({ status: 'error' });
+    }
+    const nats = { getHeaders: () => natsHeaders({ 'Idempotency-Key': 'k-1' }) };
+    expect(await broker.deliver('current', {}, nats)).toMatchObject({ idempotencyKey: 'k-1' });
   });
 
   /** What a handler sees behind an interceptor with sources of its own. */
@@ -249,3 +258,8 @@ describe('CommandContextInterceptor', () => {
     }
   });
 });
+
+/** As nats.js has them: names as they were sent, and an empty text for a name that is not there. */
+function natsHeaders(headers: Record<string, string>): object {
+  return { keys: () => Object.keys(headers), get: (name: string) => headers[name] ?? '' };
+}

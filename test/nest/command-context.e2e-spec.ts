@@ -35,6 +35,12 @@ class OpenAndDeposit {
 class Withdraw {
   constructor(readonly id: string) {}
 }
+class OpenAndDepositAs {
+  constructor(
+    readonly id: string,
+    readonly inner: CommandContextValues,
+  ) {}
+}
 
 const seenByHandlers: CommandContextValues[] = [];
 const seenByCommands: CommandContextValues[] = [];
@@ -77,6 +83,19 @@ class OpenAndDepositHandler {
     this.accounts.add(Account.open(id, 'Ada'));
     await this.commands.execute(new Deposit(id));
     if (otherId) await this.commands.execute(new DepositApart(otherId));
+  }
+}
+
+@CommandHandler(OpenAndDepositAs)
+class OpenAndDepositAsHandler {
+  constructor(
+    @InjectAggregateRepository(Account) private readonly accounts: AggregateRepository<Account>,
+    private readonly commands: CommandBus,
+  ) {}
+
+  async execute({ id, inner }: OpenAndDepositAs): Promise<void> {
+    this.accounts.add(Account.open(id, 'Ada'));
+    await CommandContext.run(inner, () => this.commands.execute(new Deposit(id)));
   }
 }
 
@@ -127,7 +146,14 @@ class Queued {
   }
 }
 
-const HANDLERS = [OpenHandler, DepositHandler, DepositApartHandler, OpenAndDepositHandler, WithdrawHandler];
+const HANDLERS = [
+  OpenHandler,
+  DepositHandler,
+  DepositApartHandler,
+  OpenAndDepositHandler,
+  OpenAndDepositAsHandler,
+  WithdrawHandler,
+];
 
 describe.each<Storage>(['memory', 'dynamodb'])('the context of a command (%s)', (storage) => {
   let application: Application;
@@ -160,6 +186,18 @@ describe.each<Storage>(['memory', 'dynamodb'])('the context of a command (%s)', 
     const apart = (await eventsOf('other'))[1]!.metadata;
     expect(apart).toEqual({ ...edge, causationId: opened!.commandId, commandId: expect.any(String) });
     expect(seenByCommands).toEqual([deposited, apart]);
+  });
+
+  it('takes nothing of the outer command into the events of a nested one that runs without it', async () => {
+    await start();
+    const inner = { userId: undefined, channel: 'batch' } as unknown as CommandContextValues;
+    await CommandContext.run({ userId: 'ada', channel: 'web' }, () =>
+      application.commands.execute(new OpenAndDepositAs('a', inner)),
+    );
+    const [opened, deposited] = (await eventsOf('a')).map(({ metadata }) => metadata);
+    expect(opened).toMatchObject({ userId: 'ada', channel: 'web' });
+    expect(deposited).toMatchObject({ channel: 'batch', causationId: opened!.commandId });
+    expect(deposited).not.toHaveProperty('userId');
   });
 
   it('is that of the event where a handler or a saga reacts to one', async () => {

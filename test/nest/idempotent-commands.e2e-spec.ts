@@ -27,6 +27,8 @@ class Deposit {
 
 class DepositByKey extends Deposit {}
 class DepositApart extends Deposit {}
+/** Nest gives it to the handler of the class that it extends. */
+class DepositByCard extends DepositByKey {}
 class DepositBySaga {
   constructor(
     readonly id: string,
@@ -187,6 +189,13 @@ describe.each<Storage>(['memory', 'dynamodb'])('commands with an idempotency key
     await application.commands.execute(new Deposit('a', 5, answer));
     await application.commands.execute(new Deposit('a', 5, answer));
     expect([runs, await balance()]).toEqual([4, 20]);
+  });
+
+  it('are those of a class that extends the command, whose handler they share', async () => {
+    await start();
+    for (let time = 0; time < 2; time++) await application.commands.execute(new DepositByCard('a', 5));
+    await application.commands.execute(new DepositByCard('a', 6));
+    expect([runs, await balance()]).toEqual([2, 11]);
   });
 
   it('cost one read more, and a repeat that read alone', async () => {

@@ -1,7 +1,7 @@
 import { Controller, Get, Injectable, Module, Query } from '@nestjs/common';
 import { CommandBus, CqrsModule } from '@nestjs/cqrs';
 import { Test } from '@nestjs/testing';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import type { INestApplication } from '@nestjs/common';
 import type { AddressInfo } from 'node:net';
 import {
@@ -196,6 +196,10 @@ describe.each(['memory', 'dynamodb'] as const)('AggregateRepository (%s)', (stor
       await expect(accounts.loadAt('a', { time })).rejects.toThrow(RangeError);
     }
     await expect(accounts.loadAt('none', { version: 3 })).rejects.toThrow(AggregateNotFoundError);
+    // Like load, it has one deadline for all of its pages.
+    const reads = jest.spyOn(application.module.get(EventStore, { strict: false }), 'readVersions');
+    await accounts.loadAt('a', { version: 2 });
+    expect(reads.mock.lastCall![1]).toEqual({ toVersion: 2, deadlineFor: 'read' });
     await expect(accounts.load('none')).rejects.toThrow('There is no test-account "none".');
     expect([await accounts.find('none'), await accounts.exists('none'), await accounts.exists('a')]).toEqual([
       null,

@@ -550,6 +550,35 @@ describe.each<Storage>(['memory', 'dynamodb'])('the unit of work of a command (%
       ]);
     });
 
+    it('tells each event of its own, where one instance was applied to several aggregates or in several commands', async () => {
+      const seen: unknown[] = [];
+      @EventsHandler(MoneyDeposited)
+      class Seen implements IEventHandler {
+        handle(event: object): void {
+          const { stream: of, version, metadata } = recordedEventOf(event);
+          seen.push([of.aggregateId, version, metadata.userId]);
+        }
+      }
+      await start({ providers: [Seen] });
+      await open('a', 'b');
+      const gift = new MoneyDeposited(5);
+      const give = (userId: string) =>
+        CommandContext.run({ userId }, () =>
+          run(async (accounts) => {
+            for (const id of ['a', 'b']) (await accounts.load(id)).apply(gift);
+          }),
+        );
+      await give('ada');
+      await give('ben');
+      expect(seen).toEqual([
+        ['a', 2, 'ada'],
+        ['b', 2, 'ada'],
+        ['a', 3, 'ben'],
+        ['b', 3, 'ben'],
+      ]);
+      expect(recordedEventOf(gift)).toMatchObject({ version: 2, stream: { aggregateId: 'a' } });
+    });
+
     it('publishes nothing of a commit that failed', async () => {
       const seen: unknown[] = [];
       await start({ options: { conflictRetries: 1 } });

@@ -682,8 +682,8 @@ export const BUGS: readonly PlantedBug[] = [
     name: 'context-of-nested-command-lost',
     harm: 'An event says that the outer command applied it.',
     file: 'aggregate/units-of-work.ts',
-    find: '(context === current ? undefined : metadataOf(context))',
-    replace: '(context ? undefined : metadataOf(context))',
+    find: 'metadataOf(Object.keys(context).length > 0 ? context : current)',
+    replace: 'metadataOf(current)',
     caughtBy: [contexts('goes to each event of nested commands')],
   },
   {
