@@ -43,14 +43,16 @@ export class ProjectionHandler implements EventHandler {
     await this.store(open);
   }
 
-  /** Where the position of its stream is further already, the event has one of its own. */
+  /**
+   * The position of its stream may be further already, so that the event has one of its own, which says whether its
+   * writes are stored. Both in one transaction would take a write from those that an event may have.
+   */
   async handleLate(event: StoredEvent): Promise<void> {
     const writes = await this.writesOf(event);
     if (writes.length === 0) return;
-    // Otherwise the event would count as not handled when it is read again.
-    const outcome = await this.bookkeeping.project(positionsOf(this.name, [event]), writes);
-    if (outcome.kind === 'passed')
-      await this.bookkeeping.project(positionsOf(`${this.name}#${event.version}`, [event]), writes);
+    // Before its writes, as it must not be handled in its turn once they are stored; until then it stays parked.
+    await this.bookkeeping.project(positionsOf(this.name, [event]), []);
+    await this.bookkeeping.project(positionsOf(`${this.name}#${event.version}`, [event]), writes);
   }
 
   private async writesOf(event: StoredEvent): Promise<readonly TableWrite[]> {
