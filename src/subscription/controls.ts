@@ -5,6 +5,8 @@ export interface Control {
   readonly state: 'running' | 'paused' | 'stopped';
   /** Grows with each request about parked events. */
   readonly requests: number;
+  /** Grows with each reset; absent before the first one. */
+  readonly resets?: number;
 }
 
 /** A view that is built beside the live one. */

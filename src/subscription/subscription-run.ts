@@ -44,6 +44,7 @@ export class SubscriptionRun {
   readonly report: (message: string) => void;
   private readonly runs = new Map<string, { readonly run: PartitionRun; readonly over: Promise<void> }>();
   private requests = -1;
+  private resets = 0;
 
   constructor(
     readonly plan: SubscriptionPlan,
@@ -73,6 +74,10 @@ export class SubscriptionRun {
       this.endAll();
       return;
     }
+    // A reset has taken the leases away, of which a run hears only when it has something to save.
+    const { resets = 0 } = control;
+    if (resets !== this.resets) this.endAll();
+    this.resets = resets;
     if (control.requests !== this.requests) {
       await this.settleParked();
       this.requests = control.requests;

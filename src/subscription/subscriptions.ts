@@ -145,7 +145,8 @@ export class Subscriptions {
 
   /**
    * Lets a subscription go on from a time, earlier or later. Events that are read again are handled again; what a
-   * projection stores by `context.transaction` was stored with its position, and does not change twice.
+   * projection stores by `context.transaction` was stored with its position, and does not change twice. Other processes
+   * hear of it within a third of the lease time.
    *
    * @throws SubscriptionError when there is none of this name, or the time is none
    * @throws EventStoreUnavailableError
@@ -154,6 +155,8 @@ export class Subscriptions {
     const checkpoint = checkpointAt(timeFrom(from));
     const { run } = await this.named(name);
     await run.leases.reset(run.partitions, checkpoint);
+    // Afterwards, as who begins anew on hearing of it has to find the new checkpoints.
+    await this.control(name, (control) => ({ ...control, resets: (control.resets ?? 0) + 1 }));
     run.endAll();
     await run.settled();
     await this.tickNow();
@@ -331,6 +334,9 @@ export class Subscriptions {
   private async tick(): Promise<void> {
     if (this.active.size === 0) return;
     clearTimeout(this.timer);
+    // While this process stood still, others may have taken over what it reads; where nothing happens, it hears of that
+    // by nothing else, and would go on counting it as its share.
+    if (!this.membership.isCurrent) this.endAll();
     try {
       await this.membership.renew([...this.active], this.follower !== undefined);
       this.followOrStandBy();
@@ -340,8 +346,12 @@ export class Subscriptions {
       if (!isOutage(error)) this.report(`the leases could not be renewed: ${errorName(error)}`);
     }
     // Others may have taken over by now what this process still reads.
-    if (!this.membership.isCurrent) for (const subscription of this.subscriptions.values()) subscription.endAll();
+    if (!this.membership.isCurrent) this.endAll();
     if (this.active.size > 0) this.tickSoon(this.options.leaseMs / RENEWALS);
+  }
+
+  private endAll(): void {
+    for (const subscription of this.subscriptions.values()) subscription.endAll();
   }
 
   /** What one fails with is no reason to keep the others from their share. */
