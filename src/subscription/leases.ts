@@ -109,6 +109,17 @@ export class Leases {
     return taken;
   }
 
+  /** Gives back what is kept as an owner's, of partitions that it does not read: a write went wrong when it took or left them. */
+  async giveBack(partitions: readonly string[], owner: string): Promise<void> {
+    const leases = await this.all();
+    for (const partition of partitions) {
+      const entry = leases.get(idOf(partition));
+      if (entry?.value.owner !== owner) continue;
+      const { checkpoint } = entry.value;
+      await this.bookkeeping.write(this.subject, entry.id, { ...(checkpoint && { checkpoint }) }, entry.revision);
+    }
+  }
+
   /** Sets the checkpoint of each partition, whoever holds it: that one loses it, and begins anew from there. */
   async reset(partitions: readonly string[], checkpoint: Checkpoint): Promise<void> {
     for (const partition of partitions) {

@@ -43,6 +43,11 @@ export class SubscriptionRun {
   readonly bookkeeping: Bookkeeping;
   readonly report: (message: string) => void;
   private readonly runs = new Map<string, { readonly run: PartitionRun; readonly over: Promise<void> }>();
+  /**
+   * Whether a partition may be kept as this process's that it does not read. Others leave it alone, as this process is
+   * alive.
+   */
+  private mayHaveLeftOver = false;
   private requests = -1;
   private resets = 0;
 
@@ -86,10 +91,8 @@ export class SubscriptionRun {
     const share = shareOf(workers.indexOf(membership.id), workers.length, this.partitions.length);
     const surplus = [...this.runs.values()].slice(Math.max(0, share));
     for (const { run } of surplus) run.end();
-    const missing = share - this.runs.size;
-    if (missing <= 0) return;
-    const free = this.partitions.filter((partition) => !this.runs.has(partition));
-    for (const lease of await this.leases.take(free, missing, membership.id, membership.alive)) this.start(lease);
+    if (share > this.runs.size) await this.take(share - this.runs.size, membership);
+    if (this.mayHaveLeftOver) await this.giveBackLeftOver(membership.id);
   }
 
   /**
@@ -144,6 +147,31 @@ export class SubscriptionRun {
     return this.runs.get(partition)?.run;
   }
 
+  private get unread(): readonly string[] {
+    return this.partitions.filter((partition) => !this.runs.has(partition));
+  }
+
+  private async take(count: number, { id, alive }: Membership): Promise<void> {
+    try {
+      for (const lease of await this.leases.take(this.unread, count, id, alive)) this.start(lease);
+    } catch (error) {
+      // Some may be taken, and the share may be smaller when this is tried again.
+      this.mayHaveLeftOver = true;
+      throw error;
+    }
+  }
+
+  private async giveBackLeftOver(owner: string): Promise<void> {
+    // Before, as another run may end meanwhile.
+    this.mayHaveLeftOver = false;
+    try {
+      await this.leases.giveBack(this.unread, owner);
+    } catch (error) {
+      this.mayHaveLeftOver = true;
+      throw error;
+    }
+  }
+
   private start(lease: Awaited<ReturnType<Leases['take']>>[number]): void {
     const { partition } = lease;
     const { feed, handler, parking, report } = this;
@@ -157,7 +185,11 @@ export class SubscriptionRun {
       .catch((error: unknown) => {
         report(`${partition} ended with ${errorName(error)}, and begins anew`);
       })
-      .finally(() => this.runs.delete(partition));
+      .finally(() => {
+        this.runs.delete(partition);
+        // It was given back, unless there was an outage.
+        this.mayHaveLeftOver = true;
+      });
     this.runs.set(partition, { run, over });
   }
 

@@ -1,4 +1,5 @@
-import { afterEach, beforeEach, describe, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { EventStoreUnavailableError } from '../../src/index.js';
 import type { Lease } from '../../src/subscription/leases.js';
 import type { Subscriptions } from '../../src/subscription/subscriptions.js';
 import { newWorld, PLAN, streamOf } from '../contract/subscription-source-contract.js';
@@ -80,6 +81,23 @@ describe('slices that processes share', () => {
       await expectAllRead();
       await idle();
     }
+  });
+
+  it('are all read where one could not be given back at once', async () => {
+    const { bookkeeping } = world;
+    const write = bookkeeping.write.bind(bookkeeping);
+    let outages = 0;
+    bookkeeping.write = async (subject, id, value, revision) => {
+      const isRelease = subject[0] === 'subscription' && !(value as Lease).owner;
+      if (isRelease && outages++ === 0) throw new EventStoreUnavailableError('It is away.');
+      return write(subject, id, value, revision);
+    };
+    newProcess().start();
+    await areShared(SLICES);
+    newProcess().start();
+    await areShared(2, 2);
+    await expectAllRead();
+    expect(outages).toBeGreaterThan(1);
   });
 
   it('are all read after a process stood still for so long that another took over', async () => {
