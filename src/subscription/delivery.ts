@@ -6,7 +6,7 @@ import type { EventHandler } from './event-handler.js';
 import { errorName } from './error-name.js';
 import { streamHash, type Admitted } from './gate.js';
 import { grouped } from './grouped.js';
-import type { ParkedEntry, Parking } from './parking.js';
+import type { Parkable, ParkedEntry, Parking } from './parking.js';
 import type { PoisonPolicy } from './projection.js';
 
 export interface DeliveryOptions {
@@ -95,24 +95,42 @@ export class Delivery {
   }
 
   /**
-   * Handles a parked event, or leaves it out, and then what was held back behind it.
+   * Handles a parked event, or leaves it out, and then what was held back behind it, up to one that is parked anew, as it
+   * fails or cannot be read.
    *
    * @returns the last version of its stream that is handled now
+   * @throws DeliveryEndedError; how far it has come is kept in the entry
+   * @throws EventStoreUnavailableError
    */
-  async settle({ key, parked }: ParkedEntry): Promise<number> {
+  async settle(entry: ParkedEntry): Promise<number> {
+    const { key, parked } = entry;
     const { stream, version, fromVersion, requested, poison } = parked;
     this.held.delete(key);
     this.skipped.delete(placeOf(key, version));
     const range = {
-      fromVersion: requested === 'retry' ? fromVersion : version + 1,
+      // Where settling was broken off, it is further already.
+      fromVersion: requested === 'retry' ? fromVersion : Math.max(fromVersion, version + 1),
       ...(poison === 'skip' && { toVersion: version }),
     };
-    let last = version;
-    for await (const event of this.feed.readStream(stream, range)) {
-      await this.handle([{ key, event, ...(poison === 'skip' && { late: true }) }]);
-      last = event.version;
+    let next = range.fromVersion;
+    try {
+      for await (const event of this.feed.readStream(stream, range)) {
+        await this.handle([{ key, event, ...(poison === 'skip' && { late: true }) }]);
+        next = event.version + 1;
+        // It is parked anew, and what comes behind it waits.
+        if (this.held.has(key)) break;
+      }
+    } catch (error) {
+      if (isOutage(error)) throw error;
+      if (error instanceof DeliveryEndedError) {
+        // What waits may be more than there is time for, and each time is to bring it nearer to its end.
+        if (next > range.fromVersion) await this.parking.goOnFrom(entry, next);
+        throw error;
+      }
+      const unread = { stream, version: next, eventId: '', eventType: '', commitId: '' };
+      await this.park({ key, event: next > version ? unread : parked }, 1, error, next);
     }
-    return last;
+    return Math.max(version, next - 1);
   }
 
   /** Parked events that were left out since this was asked last. */
@@ -200,7 +218,7 @@ export class Delivery {
   }
 
   private async park(
-    { key, event }: Keyed,
+    { key, event }: { readonly key: string; readonly event: Parkable },
     attempts: number,
     error: unknown,
     fromVersion: number = event.version,

@@ -11,8 +11,12 @@ export interface ParkedEvent {
   readonly id: string;
   readonly stream: StreamId;
   readonly version: number;
-  /** The first version that is not handled: an earlier one where versions before this could not be read. */
+  /**
+   * The first version that is not handled: an earlier one where versions before this could not be read, a later one while
+   * what waited behind this is being handled.
+   */
   readonly fromVersion: number;
+  /** Empty, as are `eventType` and `commitId`, where it is this version that could not be read. */
   readonly eventId: string;
   readonly eventType: string;
   readonly commitId: string;
@@ -24,6 +28,9 @@ export interface ParkedEvent {
   /** What is to become of it, once that was asked for. */
   readonly requested?: 'retry' | 'discard';
 }
+
+/** What is known of an event that is to be parked. */
+export type Parkable = Pick<StoredEvent, 'stream' | 'version' | 'eventId' | 'eventType' | 'commitId'>;
 
 type StoredParkedEvent = Omit<ParkedEvent, 'subscription' | 'id' | 'parkedAt'> & {
   readonly parkedAt: string;
@@ -51,7 +58,7 @@ export class Parking {
   ) {}
 
   async park(
-    event: StoredEvent,
+    event: Parkable,
     {
       partition,
       poison,
@@ -109,6 +116,12 @@ export class Parking {
     return (await this.rewrite(claimed)) ? { ...claimed, revision: entry.revision + 1 } : undefined;
   }
 
+  /** Keeps how far settling has come, for who goes on with it: whoever has claimed the entry does not. */
+  async goOnFrom(entry: ParkedEntry, fromVersion: number): Promise<void> {
+    const { settlingUntil: _, ...unclaimed } = entry;
+    await this.rewrite({ ...unclaimed, parked: { ...entry.parked, fromVersion } });
+  }
+
   async remove({ parked, revision }: ParkedEntry): Promise<boolean> {
     return this.bookkeeping.remove(this.subject, parked.id, revision);
   }
@@ -129,7 +142,7 @@ export class Parking {
   }
 }
 
-function idOf({ stream, version }: StoredEvent): string {
+function idOf({ stream, version }: Parkable): string {
   return `${streamHash(stream)}#${String(version).padStart(16, '0')}`;
 }
 

@@ -146,7 +146,7 @@ export class PushedEvents {
         continue;
       }
       const delivery = this.deliveryIn(entry.partition);
-      const last = await delivery.settle(entry);
+      const last = await delivery.settle(claimed);
       if (poison !== 'skip' && !delivery.isHeld(entry.key)) await this.moveTo(stream, last);
       // It is there again, as a new one, where it failed once more.
       await parking.remove(claimed);

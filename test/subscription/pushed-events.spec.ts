@@ -30,6 +30,7 @@ describe('events that are brought to a process', () => {
   let feed: InMemoryEventFeed;
   let seen: StoredEvent[];
   let failing: (event: StoredEvent) => boolean;
+  let during: (event: StoredEvent, signal: AbortSignal) => Promise<void>;
   const open: Subscriptions[] = [];
 
   beforeEach(() => {
@@ -38,6 +39,7 @@ describe('events that are brought to a process', () => {
     feed = new InMemoryEventFeed(store);
     seen = [];
     failing = () => false;
+    during = async () => {};
   });
   afterEach(async () => {
     await Promise.all(open.splice(0).map((subscriptions) => subscriptions.stop()));
@@ -49,7 +51,8 @@ describe('events that are brought to a process', () => {
     subscriptions.add(PLAN, {
       batch: 1,
       wants: () => true,
-      handle: async (events) => {
+      handle: async (events, signal) => {
+        for (const event of events) await during(event, signal);
         if (events.some(failing)) throw new Error('The view is broken.');
         seen.push(...events);
       },
@@ -135,6 +138,26 @@ describe('events that are brought to a process', () => {
     await push(newProcess(), await append(randomUUID(), 1));
     expect(versions()).toEqual([1, 2, 3, 1]);
   });
+
+  it.each(['retry', 'discard'] as const)(
+    'wait for no more than is left to settle, where time was up: %s',
+    async (what) => {
+      const stored = await append('a', 6);
+      failing = ({ version }) => version === 2;
+      const subscriptions = newProcess();
+      await push(subscriptions, stored);
+      failing = () => false;
+      await subscriptions[what]((await subscriptions.parked('seen'))[0]!);
+      during = async ({ version }, signal) => {
+        if (version === 4) await new Promise((resolve) => signal.addEventListener('abort', resolve));
+      };
+      expect([...(await subscriptions.push(stored, Date.now() + 300))]).toEqual(stored);
+      during = async () => {};
+      expect((await push(newProcess(), stored)).size).toBe(0);
+      expect(versions()).toEqual(what === 'retry' ? [1, 2, 3, 4, 5, 6] : [1, 3, 4, 5, 6]);
+      expect(await subscriptions.parked('seen')).toEqual([]);
+    },
+  );
 
   it('are handled in a time that is no whole number of milliseconds', async () => {
     const stored = await append('a', 2);

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { EventStoreUnavailableError, On } from '../../src/index.js';
+import { CorruptStreamError, EventStoreUnavailableError, On } from '../../src/index.js';
 import type { TableWrite } from '../../src/store/table-write.js';
 import { Projection, type ProjectionContext } from '../../src/subscription/projection.js';
 import { ProjectionHandler } from '../../src/subscription/projection-handler.js';
@@ -9,6 +9,9 @@ import type { Subscriptions } from '../../src/subscription/subscriptions.js';
 import { newWorld, PLAN, streamOf } from '../contract/subscription-source-contract.js';
 import { MoneyDeposited } from '../setup/bank.js';
 import { until } from '../setup/until.js';
+import { SeenEvents } from '../sources/seen-events.js';
+import { SUBSCRIPTION_SOURCES, type SubscriptionProcess } from '../sources/subscription-source.js';
+import type { SubscriptionWorld } from '../sources/subscription-world.js';
 
 const open: Subscriptions[] = [];
 afterEach(async () => {
@@ -63,5 +66,90 @@ describe('a skipped event that is retried', () => {
     await until(async () => (await subscriptions.parked('stored')).length === 0);
     expect(outages).toBe(2);
     expect(versions().toSorted()).toEqual(Array.from({ length: events }, (_, index) => index + 1));
+  });
+});
+
+/** Lets a version of an aggregate be missing from the table, until what this gives is called. */
+function lose(world: SubscriptionWorld, aggregateId: string, version: number): () => void {
+  const { feed } = world;
+  const readStream = feed.readStream.bind(feed);
+  feed.readStream = async function* (stream, range) {
+    for await (const event of readStream(stream, range)) {
+      if (stream.aggregateId === aggregateId && event.version === version) throw new CorruptStreamError('A hole.');
+      yield event;
+    }
+  };
+  return () => {
+    feed.readStream = readStream;
+  };
+}
+
+describe.each(['feed', 'lambda'] as const)('an aggregate of which a version cannot be read, by %s', (source) => {
+  const HIDDEN = { untold: true, lateMs: Infinity };
+  const SHOWN = { lateMs: 0 };
+  const running: SubscriptionProcess[] = [];
+  afterEach(async () => {
+    await Promise.all(running.splice(0).map((process) => process.stop()));
+  });
+
+  async function play() {
+    const world = newWorld();
+    const seen = new SeenEvents();
+    const process = SUBSCRIPTION_SOURCES[source].start(world, (subscriptions) => {
+      subscriptions.add({ ...PLAN, name: 'seen', attempts: 1, poison: 'stop-aggregate' }, seen);
+    });
+    running.push(process);
+    await until(() => process.isReady());
+    const { subscriptions } = process;
+    const parked = async () => (await subscriptions.parked('seen'))[0];
+    const isParked = (version: number, fromVersion: number) =>
+      until(async () => {
+        const found = await parked();
+        return found?.version === version && found.fromVersion === fromVersion && !found.requested;
+      });
+    /** As long as others wait, the source goes on with nothing. */
+    const expectOthersComing = async () => {
+      const others = Array.from({ length: 8 }, (_, index) => `other-${index}`);
+      const handled = () => others.map((id) => seen.of(id).length);
+      const wanted = handled().map((count) => count + 1);
+      for (const id of others) world.write(streamOf(id), SHOWN);
+      await until(() => handled().join() === wanted.join());
+      expect(world.reports.filter((report) => !report.includes('parked version'))).toEqual([]);
+    };
+    return { world, seen, subscriptions, parked, isParked, expectOthersComing };
+  }
+
+  it('stays parked where it is retried, and holds up no other', async () => {
+    const { world, seen, subscriptions, parked, isParked, expectOthersComing } = await play();
+    const mend = lose(world, 'a', 3);
+    world.write(streamOf('a'), SHOWN);
+    world.write(streamOf('a'), { ...HIDDEN, events: 2 });
+    world.write(streamOf('a'), SHOWN);
+    await isParked(4, 3);
+    await subscriptions.retry((await parked())!);
+    await expectOthersComing();
+    await isParked(4, 3);
+    mend();
+    await subscriptions.retry((await parked())!);
+    await expectOthersComing();
+    await until(async () => !(await parked()));
+    expect(seen.of('a')).toEqual([1, 2, 3, 4]);
+  });
+
+  it('is parked where that version is met behind a parked event, and goes on without it', async () => {
+    const { world, seen, subscriptions, parked, isParked, expectOthersComing } = await play();
+    seen.failing = ({ stream, version }) => stream.aggregateId === 'a' && version === 2;
+    world.write(streamOf('a'), { ...SHOWN, events: 5 });
+    await isParked(2, 2);
+    seen.failing = () => false;
+    lose(world, 'a', 4);
+    await subscriptions.retry((await parked())!);
+    await expectOthersComing();
+    await isParked(4, 4);
+    expect(await parked()).toMatchObject({ eventId: '', error: { name: 'CorruptStreamError' } });
+    await subscriptions.discard((await parked())!);
+    await expectOthersComing();
+    await until(async () => !(await parked()));
+    expect(seen.of('a')).toEqual([1, 2, 3, 5]);
   });
 });
