@@ -74,19 +74,22 @@ export class Delivery {
     const lane = async () => {
       let batch: Keyed[] = [];
       let wanted = 0;
+      const handleBatch = async () => {
+        const full = batch;
+        [batch, wanted] = [[], 0];
+        await this.handle(full);
+      };
       for (const stream of streams) {
         for (const each of stream) {
-          for await (const event of this.versionsOf(each)) {
+          for await (const event of this.versionsOf(each, handleBatch)) {
             batch.push({ key: each.key, event });
             if (this.handler.wants(event.eventType)) wanted++;
             if (wanted < this.handler.batch && batch.length < MAX_HELD) continue;
-            await this.handle(batch);
-            batch = [];
-            wanted = 0;
+            await handleBatch();
           }
         }
       }
-      await this.handle(batch);
+      await handleBatch();
     };
     const lanes = Array.from({ length: this.options.concurrency }, lane);
     // None may be left running behind the failure of another.
@@ -156,11 +159,19 @@ export class Delivery {
     return this.skipped.has(place) || this.discarded.has(place);
   }
 
-  /** The event, behind the versions that the feed has not shown. */
-  private async *versionsOf({ key, event, fromVersion }: Admitted): AsyncIterable<StoredEvent> {
+  /**
+   * The event, behind the versions that the feed has not shown; it is parked where one of these cannot be read.
+   *
+   * @param handleBatch handles what was given before, and waits
+   */
+  private async *versionsOf(
+    { key, event, fromVersion }: Admitted,
+    handleBatch: () => Promise<void>,
+  ): AsyncIterable<StoredEvent> {
     const { stream, version } = event;
     let next = fromVersion;
-    for (let attempt = 0; next < version; attempt++) {
+    // Of a stream that is held, all is only passed over.
+    for (let attempt = 0; next < version && !this.held.has(key); attempt++) {
       try {
         for await (const missing of this.feed.readStream(stream, { fromVersion: next, toVersion: version - 1 })) {
           yield missing;
@@ -169,8 +180,14 @@ export class Delivery {
         if (next < version) throw new Error(`Version ${next} of ${streamName(stream)} is not there.`);
       } catch (error) {
         if (this.signal.aborted) throw new DeliveryEndedError('signal');
-        if (!isOutage(error)) return this.park({ key, event }, attempt + 1, error, next);
-        await backoff(attempt, this.signal);
+        if (isOutage(error)) {
+          await backoff(attempt, this.signal);
+          continue;
+        }
+        // Otherwise the versions before would count as held back with the event, and nobody came back to them.
+        await handleBatch();
+        // One of them may be parked by now, and the event waits behind that.
+        if (!this.held.has(key)) return this.park({ key, event }, attempt + 1, error, next);
       }
     }
     yield event;

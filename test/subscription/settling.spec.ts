@@ -92,14 +92,18 @@ describe.each(['feed', 'lambda'] as const)('an aggregate of which a version cann
     await Promise.all(running.splice(0).map((process) => process.stop()));
   });
 
-  async function play() {
+  /** @param write what is to come at once */
+  async function play(batch = 1, write: (world: SubscriptionWorld, seen: SeenEvents) => void = () => {}) {
     const world = newWorld();
-    const seen = new SeenEvents();
+    const seen = Object.assign(new SeenEvents(), { batch });
+    if (source === 'feed') write(world, seen);
     const process = SUBSCRIPTION_SOURCES[source].start(world, (subscriptions) => {
       subscriptions.add({ ...PLAN, name: 'seen', attempts: 1, poison: 'stop-aggregate' }, seen);
     });
     running.push(process);
     await until(() => process.isReady());
+    // It begins with what is told from now on.
+    if (source === 'lambda') write(world, seen);
     const { subscriptions } = process;
     const parked = async () => (await subscriptions.parked('seen'))[0];
     const isParked = (version: number, fromVersion: number) =>
@@ -134,6 +138,32 @@ describe.each(['feed', 'lambda'] as const)('an aggregate of which a version cann
     await expectOthersComing();
     await until(async () => !(await parked()));
     expect(seen.of('a')).toEqual([1, 2, 3, 4]);
+  });
+
+  it.each([
+    { fails: 'none', parkedAt: [5, 4], first: [1, 2, 3] },
+    { fails: 'the second', parkedAt: [2, 2], first: [1] },
+  ])('has the versions before handled, though they share a batch with it: $fails fails', async (each) => {
+    const { fails, parkedAt, first } = each;
+    let mend = () => {};
+    const { seen, subscriptions, parked, isParked, expectOthersComing } = await play(10, (world, handler) => {
+      mend = lose(world, 'a', 4);
+      handler.failing = ({ version }) => version === 2 && fails !== 'none';
+      // So long ago that a page has them all.
+      const clock = Date.now() - 1000;
+      world.write(streamOf('a'), { ...SHOWN, clock, events: 3 });
+      world.write(streamOf('a'), { ...HIDDEN, clock });
+      world.write(streamOf('a'), { ...SHOWN, clock });
+    });
+    await isParked(parkedAt[0]!, parkedAt[1]!);
+    expect(seen.of('a')).toEqual(first);
+    expect(await subscriptions.parked('seen')).toHaveLength(1);
+    mend();
+    seen.failing = () => false;
+    await subscriptions.retry((await parked())!);
+    await expectOthersComing();
+    await until(async () => !(await parked()));
+    expect(seen.of('a')).toEqual([1, 2, 3, 4, 5]);
   });
 
   it('is parked where that version is met behind a parked event, and goes on without it', async () => {
