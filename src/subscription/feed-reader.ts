@@ -38,7 +38,8 @@ interface Pass {
  * Reads a partition in several passes. The first is close behind the present. An event that shows too late for it, or
  * has an earlier time as its writer's clock is behind, meets a later pass, the last of which is as far behind as an
  * event may be late. Each pass reads each event once; of what is old when the first one reads it, the others read
- * nothing.
+ * nothing, once they have come to where it began. For that they take turns with it: two that stand at one place go on
+ * together, and come to the first one while it still has much before it.
  */
 export class FeedReader {
   private readonly passes: readonly [Pass, ...Pass[]];
@@ -90,7 +91,8 @@ export class FeedReader {
       completeUntil: this.places.settled >= from ? now - this.timing.backtrackMs : 0,
       reached: (position) => this.advance(from, position, now),
       done: () => {
-        pass.dueAt = more ? 0 : now + pass.everyMs;
+        // Where it has much to read, the others still take their turns.
+        pass.dueAt = more ? now : now + pass.everyMs;
         this.advance(from, until, now);
       },
     };
