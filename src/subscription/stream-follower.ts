@@ -53,6 +53,7 @@ export class StreamFollower {
 
   async stop(): Promise<void> {
     this.ending?.abort();
+    this.napping.abort();
     await this.over;
     this.ending = undefined;
   }
@@ -64,14 +65,20 @@ export class StreamFollower {
         await this.look(first, signal);
         first = false;
         failures = 0;
-        this.napping = new AbortController();
-        await pause(this.timing.lookEveryMs, AbortSignal.any([signal, this.napping.signal]));
+        if (!signal.aborted) await this.nap();
       } catch (error) {
         this.reportNowAndThen(failures, error);
         await backoff(failures++, signal);
       }
     }
     await Promise.all(this.reading);
+  }
+
+  /** Until the next look, the end of a shard, or that of following. */
+  private async nap(): Promise<void> {
+    // In Node.js 20 a signal made of this one and the one that ends all would stay with that for ever.
+    this.napping = new AbortController();
+    await pause(this.timing.lookEveryMs, this.napping.signal);
   }
 
   /** Begins with the shards that are new, and whose parents are read to their end. */

@@ -154,6 +154,24 @@ describe('following a stream', () => {
     follower.start();
     await until(() => stream.reads > reads);
   });
+
+  it('ends at once, although its next look is far', async () => {
+    const far = { ...TIMING, lookEveryMs: 60_000 };
+    const patient = new StreamFollower(
+      stream,
+      () => {},
+      () => {},
+      () => {},
+      far,
+    );
+    stream.add('a');
+    patient.start();
+    await until(() => stream.reads > 0);
+    await patient.stop();
+    const { reads } = stream;
+    await new Promise(setImmediate);
+    expect(stream.reads).toBe(reads);
+  });
 });
 
 describe('a subscription with a stream', () => {
