@@ -214,7 +214,12 @@ export class Delivery {
     } catch {
       if (this.signal.aborted) throw new DeliveryEndedError('signal');
       // One of them is at fault, and shows when it is alone.
-      for (const each of batch) if (!this.held.has(each.key)) await this.handleOne(each);
+      for (const each of batch) {
+        if (this.held.has(each.key)) continue;
+        await this.handleOne(each);
+        // Those behind it may end the delivery, and this one is not to come again by that.
+        this.handled.set(each.key, each.event.version);
+      }
     }
   }
 

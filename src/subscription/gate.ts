@@ -38,7 +38,9 @@ export class Gate {
     recent: Readonly<Record<string, number>>,
     lead: string,
   ) {
-    for (const [key, version] of Object.entries(recent)) this.streams.set(key, { version, position: lead });
+    // Some may stand behind the lead: they are kept until that is settled, also where it was settled by then.
+    const position = `${lead}#`;
+    for (const [key, version] of Object.entries(recent)) this.streams.set(key, { version, position });
   }
 
   /**

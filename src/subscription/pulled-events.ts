@@ -22,9 +22,13 @@ export class PulledEvents implements EventHandler, EventSubscription {
   private ended = false;
   private wake: () => void = () => {};
 
-  /** @param left called when the loop was left */
+  /**
+   * @param begun called when the loop begins
+   * @param left called when the loop was left
+   */
   constructor(
     private readonly registry: EventRegistry,
+    private readonly begun: () => void,
     private readonly left: () => Promise<void>,
   ) {}
 
@@ -37,7 +41,7 @@ export class PulledEvents implements EventHandler, EventSubscription {
     signal: AbortSignal,
     handled: (event: StoredEvent) => void,
   ): Promise<void> {
-    const open = stored.map((event) => ({ event, waiting: new Set(this.decoded(event)) }));
+    const open = this.decoded(stored);
     let giveUp = () => {};
     try {
       await new Promise<void>((resolve, reject) => {
@@ -89,6 +93,7 @@ export class PulledEvents implements EventHandler, EventSubscription {
     }
     this.iterated = true;
     try {
+      if (!this.ended) this.begun();
       for (;;) {
         const event = this.queue.shift();
         if (this.failure) throw this.failure.error;
@@ -108,13 +113,18 @@ export class PulledEvents implements EventHandler, EventSubscription {
     }
   }
 
-  /** What cannot be read ends the loop: nobody else would hear of it. */
-  private decoded(stored: StoredEvent): readonly RecordedEvent[] {
+  /**
+   * What cannot be read ends the loop: nobody else would hear of it. It does so where it comes alone, as it does after it
+   * has failed among others, so that the loop has handled those before it.
+   */
+  private decoded(stored: readonly StoredEvent[]): readonly OpenEvent[] {
     try {
-      return recordedVersionFrom(stored, this.registry).events;
+      return stored.map((event) => ({ event, waiting: new Set(recordedVersionFrom(event, this.registry).events) }));
     } catch (error) {
-      this.failure = { error };
-      this.wake();
+      if (stored.length === 1) {
+        this.failure = { error };
+        this.wake();
+      }
       throw error;
     }
   }
@@ -122,7 +132,7 @@ export class PulledEvents implements EventHandler, EventSubscription {
 
 interface OpenEvent {
   readonly event: StoredEvent;
-  readonly waiting: ReadonlySet<RecordedEvent>;
+  readonly waiting: Set<RecordedEvent>;
 }
 
 /** The events that are acknowledged, of each stream up to the first that is not. */

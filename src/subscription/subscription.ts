@@ -21,6 +21,7 @@ export interface Controlled {
 export class Subscription {
   readonly controls: Controls;
   private readonly runs = new Map<number, SubscriptionRun>();
+  private isToGoOn = false;
 
   /** @param handler of each generation, where there can be several */
   constructor(
@@ -57,8 +58,14 @@ export class Subscription {
     return { ...this.controlled(rebuild.generation, seen), rebuild };
   }
 
+  /** Goes on with the next tick where it had stopped at an event, which comes again then. A pause stays. */
+  goOn(): void {
+    this.isToGoOn = true;
+  }
+
   /** Works at the generations that there are, and ends those that there were. */
   async tick(membership: Membership): Promise<void> {
+    if (this.isToGoOn) await this.endStop();
     const seen = await this.controls.seen();
     const { live, rebuild } = seen.generations;
     const wanted = rebuild ? [live, rebuild.generation] : [live];
@@ -104,6 +111,21 @@ export class Subscription {
 
   async end(): Promise<void> {
     await Promise.all([...this.runs.values()].map((run) => run.end()));
+  }
+
+  private async endStop(): Promise<void> {
+    const { run, control } = await this.live();
+    if (control.state === 'stopped') {
+      for (const entry of await run.parking.list()) {
+        const { poison, requested } = entry.parked;
+        // One that is to be left out is passed over when it comes again.
+        if (poison === 'stop-subscription' && !requested) await run.parking.remove(entry);
+      }
+      await this.controls.change(run.generation.generation, (latest) =>
+        latest.state === 'stopped' ? { ...latest, state: 'running' } : latest,
+      );
+    }
+    this.isToGoOn = false;
   }
 
   private noOther(what: string, live: number): SubscriptionError {

@@ -104,10 +104,15 @@ export class Subscriptions {
    * @throws SubscriptionError when the name is taken in this process, or it begins at no time
    */
   pull({ name, aggregateTypes, from = 'beginning', signal }: SubscribeOptions): EventSubscription {
-    const pulled = new PulledEvents(this.registry, () => {
+    const begun = () => {
+      this.subscriptions.get(name)?.goOn();
+      this.tickSoon();
+    };
+    const left = () => {
       this.pulled.delete(pulled);
       return this.drop(name);
-    });
+    };
+    const pulled = new PulledEvents(this.registry, begun, left);
     this.add(planOf({ name, aggregateTypes, from }), pulled);
     this.pulled.add(pulled);
     signal?.addEventListener('abort', () => pulled.end(), { once: true });

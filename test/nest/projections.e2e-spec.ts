@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable, type Type } from '@nestjs/common';
 import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import {
   type AggregateRepository,
   CommandContext,
+  EventRegistry,
   EventStore,
   InjectAggregateRepository,
   On,
@@ -13,6 +14,7 @@ import {
   type RecordedEvent,
   SubscriptionError,
   Subscriptions,
+  UnknownEventTypeError,
 } from '../../src/index.js';
 import { startApplication, type Application, type Storage } from '../setup/application.js';
 import { Account, AccountOpened, MoneyDeposited } from '../setup/bank.js';
@@ -278,6 +280,77 @@ describe.each<Storage>(['memory', 'dynamodb'])('a loop that pulls events, %s', (
     const subscription = module.get(EventStore).subscribe(options);
     for await (const _ of subscription) break;
     await expect(collect(subscription)).rejects.toThrow(SubscriptionError);
+  });
+
+  describe('and meets one that cannot be read', () => {
+    afterEach(() => {
+      jest.restoreAllMocks();
+    });
+
+    /** From now on, events of one version cannot be read. */
+    function failAt(module: Application['module'], version: number): void {
+      const registry = module.get(EventRegistry, { strict: false });
+      const decode = registry.decode.bind(registry);
+      jest.spyOn(registry, 'decode').mockImplementation((encoded) => {
+        if ((encoded as Partial<RecordedEvent>).version !== version) return decode(encoded);
+        throw new UnknownEventTypeError(encoded.eventType, 'its class is of a later release.');
+      });
+    }
+
+    it('handles those before it, ends, and goes on next time where it can be read by then', async () => {
+      const { commands, module } = await start(storage);
+      const store = module.get(EventStore);
+      const subscriptions = module.get(Subscriptions);
+      await commands.execute(new Open('a', [1, 2]));
+      failAt(module, 2);
+      const handled: number[] = [];
+      const broken = store.subscribe(options);
+      const loop = async () => {
+        for await (const recorded of broken) {
+          handled.push(recorded.version);
+          broken.ack(recorded);
+        }
+      };
+      await expect(loop()).rejects.toThrow(UnknownEventTypeError);
+      expect(handled).toEqual([1]);
+
+      // Nobody loops over this one, so that it stays as it was: stopped.
+      const idle = store.subscribe(options);
+      await until(async () => (await subscriptions.status('pulled')).state === 'stopped');
+      expect(await subscriptions.parked('pulled')).toMatchObject([{ version: 2 }]);
+
+      jest.restoreAllMocks();
+      const again: number[] = [];
+      for await (const recorded of idle) {
+        again.push(recorded.version);
+        idle.ack(recorded);
+        if (recorded.version < 3) continue;
+        expect(await subscriptions.parked('pulled')).toEqual([]);
+        break;
+      }
+      expect(again).toEqual([2, 3]);
+    });
+
+    it('ends each time, unless the event is left out or the subscription is paused', async () => {
+      const { commands, module } = await start(storage);
+      const store = module.get(EventStore);
+      const subscriptions = module.get(Subscriptions);
+      await commands.execute(new Open('a', [1, 2]));
+      failAt(module, 2);
+      for (let times = 0; times < 2; times++) {
+        await expect(pull(store, 3, () => true)).rejects.toThrow(UnknownEventTypeError);
+      }
+      const subscription = store.subscribe(options);
+      await until(async () => (await subscriptions.status('pulled')).state === 'stopped');
+      const [parked] = await subscriptions.parked('pulled');
+      await subscriptions.pause('pulled');
+      const first = subscription[Symbol.asyncIterator]().next();
+      // All subscriptions are looked at, this one among them.
+      await subscriptions.reset('seen', new Date());
+      expect((await subscriptions.status('pulled')).state).toBe('paused');
+      await subscriptions.discard(parked!);
+      expect(await first).toMatchObject({ value: { version: 3 } });
+    });
   });
 
   it('acknowledges its own events only, and each as often as it likes', async () => {
