@@ -18,8 +18,9 @@ export interface SubscribeOptions {
  */
 export interface EventSubscription extends AsyncIterable<RecordedEvent> {
   /**
-   * The event is done with. After 1,000 events without it for a slice of a type, the next ones wait. Nothing happens when
-   * it came before, or another process has taken over meanwhile.
+   * The event is done with. What one read of a slice of a type has brought, up to 1,000 events and often a single one, has
+   * to be acknowledged before the next ones of that slice come: never wait for more events before acknowledging those
+   * that are there. Nothing happens when it came before, or another process has taken over meanwhile.
    *
    * @throws SubscriptionError for anything but an event of this loop, such as a copy of one
    */

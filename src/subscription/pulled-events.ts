@@ -7,7 +7,7 @@ import { recordedVersionFrom, type StoredEvent } from '../store/stored-event.js'
 import type { EventHandler } from './event-handler.js';
 import { SubscriptionError } from './subscription-errors.js';
 
-/** So many events of a partition may wait for their acknowledgement. */
+/** So many events of a partition wait for their acknowledgement at most: of what one read has brought, all. */
 const MAX_UNACKNOWLEDGED = 1000;
 
 /** Hands events to a loop that pulls them, and takes each as handled when the loop says so. */
