@@ -77,10 +77,48 @@ async function start(storage: Storage, options: object = {}) {
   };
 }
 
+@Injectable()
+@Projection('mails')
+class Mails {
+  readonly sent: number[] = [];
+
+  @On(MoneyDeposited) deposited(_: MoneyDeposited, { recorded }: ProjectionContext): void {
+    this.sent.push(recorded.version);
+  }
+}
+
 const total = (view: Map<string, number> | undefined) =>
   [...(view ?? []).values()].reduce((sum, each) => sum + each, 0);
 
 describe.each<Storage>(['memory', 'dynamodb'])('a projection that is built anew, %s', (storage) => {
+  it('is built by a process that polls for it alone, where the live one is handled elsewhere', async () => {
+    const application = await startApplication(storage, {
+      features: [Account],
+      providers: [Views, Sums, Mails],
+      options: { subscriptions: { ...FAST, run: false } },
+    });
+    open.push(application);
+    const { module } = application;
+    const [subscriptions, store] = [module.get(Subscriptions), module.get(EventStore)];
+    const views = module.get(Views, { strict: false });
+    const account = { aggregateType: 'test-account', aggregateId: 'a' };
+    const amounts = [1, 2, 3].map((amount) => new MoneyDeposited(amount));
+    await store.append(account, amounts, { expectedVersion: ANY_VERSION });
+    const events = await collect(store.read(account));
+    await subscriptions.reset('sums', new Date(events.at(-1)!.eventTime.getTime() + 1));
+    await subscriptions.rebuild('sums');
+    subscriptions.start('sums');
+    await collect(subscriptions.progress('sums'));
+    await subscriptions.switchOver('sums');
+    expect(views.seen.filter((line) => line.startsWith('2/'))).toEqual(['2/a/1', '2/a/2', '2/a/3']);
+    expect(views.seen).toHaveLength(3);
+    expect(module.get(Mails, { strict: false }).sent).toEqual([]);
+
+    // What came just before has to be read still.
+    await store.append(account, [new MoneyDeposited(4)], { expectedVersion: ANY_VERSION });
+    await until(() => views.seen.includes('2/a/4'));
+  });
+
   it('is built beside the live one, tells how far it is, and takes its place', async () => {
     const { subscriptions, views, projection, deposit } = await start(storage);
     for (const id of ['a', 'b', 'c']) await deposit(id, 1, 2, 3);
