@@ -64,6 +64,8 @@ export class Given<T extends AggregateRoot> {
    * handler had added it. The callback may be asynchronous: then await what follows.
    */
   when(decide: (aggregate: T) => unknown): Outcome<T> {
+    // Before the first event is applied, as in an application: an applier never sees what breaks the rules.
+    this.registry.prepareValidationSync();
     const aggregate = this.load(this.aggregateClass, this.stream.aggregateId, this.stored);
     let returned: unknown;
     try {
@@ -112,6 +114,7 @@ export class Given<T extends AggregateRoot> {
     unit.close();
     const changed = unit.changed();
     for (const { aggregate: each, stream } of changed) this.assertNextInStream(each, stream);
+    // Again, as an aggregate of another class may have come with rules of its own.
     this.registry.prepareValidationSync();
     const appends = changed.map(({ aggregate: each, stream }) => {
       return { stream, events: each.getUncommittedEvents(), expectedVersion: each.version };
