@@ -3,6 +3,7 @@ import type { ProjectOutcome, StreamPosition } from '../store/bookkeeping.js';
 import { InMemoryBookkeeping } from '../store/in-memory-bookkeeping.js';
 import { TableWriteRefusedError, type TableWrite } from '../store/table-write.js';
 import { MAX_WRITES, meetInOneItem } from '../subscription/projection-transaction.js';
+import { assertItemValues } from './item-values.js';
 
 /** What a projection wrote in one transaction. */
 export interface ProjectedWrites {
@@ -28,6 +29,7 @@ export class BookkeepingDouble extends InMemoryBookkeeping {
 
   override async project(positions: readonly StreamPosition[], writes: readonly TableWrite[]): Promise<ProjectOutcome> {
     assertOneTransaction(positions.length, writes);
+    for (const write of writes) assertItemValues(write);
     // Copies, as the projection may go on with what it handed over.
     const copies = writes.map((write) => copyInstance(write));
     const outcome = await super.project(positions, []);

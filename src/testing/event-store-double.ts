@@ -14,6 +14,7 @@ import { throwIfAborted } from '../store/operation-signal.js';
 import { prepareCommit, type PreparedCommit } from '../store/prepare-commit.js';
 import { CommitOutcomeUnknownError, ConcurrencyError, EventStoreUnavailableError } from '../store/store-errors.js';
 import type { StoredEvent } from '../store/stored-event.js';
+import { assertItemValues } from './item-values.js';
 
 /** A commit that was stored, with its events as readers get them. */
 export interface RecordedCommit {
@@ -134,6 +135,7 @@ export class EventStoreDouble extends InMemoryEventStore {
   }
 
   protected override takeJoined(writes: readonly JoinedWrite[]): void {
+    for (const { write } of writes) assertItemValues(write);
     // Copies, as the projection may go on with what it handed over.
     this.joined.push(...writes.map((each) => copyInstance(each)));
   }

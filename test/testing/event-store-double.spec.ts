@@ -11,6 +11,7 @@ import {
   MissingTenantError,
   NO_STREAM,
   type StreamId,
+  TableWriteRefusedError,
 } from '../../src/index.js';
 import { EventStoreDouble } from '../../src/testing/index.js';
 import { eventStoreContract } from '../contract/event-store-contract.js';
@@ -132,6 +133,19 @@ describe('the test double of the event store', () => {
     await append();
     expect(store.commits).toHaveLength(1);
     expect(() => store.raiseConflict({ times: 0 })).toThrow(RangeError);
+  });
+
+  it('refuses a commit that an inline projection joins with a value that is no data', async () => {
+    const store = newStore();
+    const stream = newStream();
+    const written = { at: new Date(0) as unknown };
+    store.joinCommits = async () => [{ projection: 'p', write: { Put: { TableName: 't', Item: { ...written } } } }];
+    const append = () => store.append(stream, [opened], { expectedVersion: NO_STREAM });
+    await expect(append()).rejects.toThrow(TableWriteRefusedError);
+    expect([await read(store, stream), store.commits, store.inlineWrites]).toEqual([[], [], []]);
+    written.at = 0;
+    await append();
+    expect(store.inlineWrites).toHaveLength(1);
   });
 
   it('keeps its faults for a commit that would reach the database, and lets the seed through', async () => {

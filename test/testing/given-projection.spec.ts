@@ -352,7 +352,7 @@ class Remarks {
 
   @On(Remarked) remarked({ remark }: Remarked, { transaction }: ProjectionContext): void {
     this.remarks.push(remark);
-    this.item.last = remark;
+    this.item.last = remark instanceof Decimal ? remark.text : remark;
     transaction.put({ TableName: 'remarks', Item: this.item });
   }
 }
@@ -400,6 +400,54 @@ describe('a test of a projection fails where the application would', () => {
     await outcome(100, false).thenThrows(TableWriteRefusedError).thenNothing();
     await outcome(1, true).thenWrites((writes) => writes.length === 1);
     await outcome(2, true).thenThrows('one item twice').thenNothing();
+  });
+
+  it('for values that are no data', async () => {
+    class Timeline {
+      constructor(private readonly at: unknown) {}
+
+      @On(AccountOpened) opened(_: AccountOpened, { transaction }: ProjectionContext): void {
+        transaction.put({ TableName: 'timeline', Item: { id: 'a-1', at: { last: [this.at] } } });
+      }
+    }
+    Projection('timeline')(Timeline);
+    const outcome = (at: unknown) => givenProjection(new Timeline(at)).when(history);
+    await outcome(new Date(0).toISOString()).thenWrites((writes) => writes.length === 1);
+    await outcome(new Date(0)).thenThrows(TableWriteRefusedError).thenNothing();
+    await outcome(new Date(0)).thenThrows('a value of the kind Date at "Item.at.last.0"');
+    await outcome(new Set()).thenThrows('an empty Set at "Item.at.last.0"');
+    await outcome(Number.NaN).thenThrows('to table "timeline"');
+    await outcome(2 ** 53).thenThrows('Number.MAX_SAFE_INTEGER');
+    const unreadable = {
+      get x(): never {
+        throw new Error('x');
+      },
+    };
+    await outcome(unreadable).thenThrows('a value that cannot be read');
+  });
+
+  it.each<TableWrite>([
+    { Update: { TableName: 't', Key: { id: Number.NaN }, UpdateExpression: 'REMOVE a' } },
+    {
+      Update: {
+        TableName: 't',
+        Key: { id: 'a' },
+        UpdateExpression: 'SET a = :a',
+        ExpressionAttributeValues: { ':a': new Date(0) },
+      },
+    },
+    { Delete: { TableName: 't', Key: { id: new Date(0) } } },
+    { ConditionCheck: { TableName: 't', Key: { id: new Set() }, ConditionExpression: 'attribute_exists(id)' } },
+  ])('for them also in %j', async (write) => {
+    class Any {
+      @On(AccountOpened) opened(_: AccountOpened, { transaction }: ProjectionContext): void {
+        if ('Update' in write) transaction.update(write.Update);
+        if ('Delete' in write) transaction.delete(write.Delete);
+        if ('ConditionCheck' in write) transaction.conditionCheck(write.ConditionCheck);
+      }
+    }
+    Projection('any')(Any);
+    await givenProjection(Any).when(history).thenThrows(TableWriteRefusedError).thenNothing();
   });
 
   it('and shows writes as they were when they were stored', async () => {
