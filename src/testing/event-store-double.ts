@@ -4,7 +4,7 @@ import type { EventRegistry } from '../event/event-registry.js';
 import type { RecordedEvent } from '../event/recorded-event.js';
 import type { StreamId } from '../event/stream-id.js';
 import type { Commit, CommitResult } from '../store/commit.js';
-import { COMMIT_LIMITS } from '../store/commit-limits.js';
+import { assertWriteCount, COMMIT_LIMITS } from '../store/commit-limits.js';
 import type { OperationOptions, TenantOptions } from '../store/event-store.js';
 import { ANY_VERSION } from '../store/expected-version.js';
 import { keyOf } from '../store/idempotency.js';
@@ -134,7 +134,8 @@ export class EventStoreDouble extends InMemoryEventStore {
     return super.joinedWrites(events.filter(({ commitId }) => !this.seeds.has(commitId)));
   }
 
-  protected override takeJoined(writes: readonly JoinedWrite[]): void {
+  protected override takeJoined(writes: readonly JoinedWrite[], own: number): void {
+    assertWriteCount(own + writes.length);
     for (const { write } of writes) assertItemValues(write);
     // Copies, as the projection may go on with what it handed over.
     this.joined.push(...writes.map((each) => copyInstance(each)));

@@ -3,6 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import {
   ANY_VERSION,
   CommandContext,
+  type Commit,
   CommitOutcomeUnknownError,
   ConcurrencyError,
   EventRegistrationError,
@@ -146,6 +147,26 @@ describe('the test double of the event store', () => {
     written.at = 0;
     await append();
     expect(store.inlineWrites).toHaveLength(1);
+  });
+
+  it('refuses a commit that its inline projections make too large', async () => {
+    const store = newStore();
+    const stream = newStream();
+    store.joinCommits = async (events) =>
+      events.map(({ eventId }) => ({ projection: 'p', write: { Delete: { TableName: 't', Key: { id: eventId } } } }));
+    const commit = (count: number, others: Pick<Commit, 'unique' | 'idempotency'>) => {
+      const events = Array.from({ length: count }, () => new MoneyDeposited(1));
+      return store.commit({ appends: [{ stream, events, expectedVersion: ANY_VERSION }], ...others });
+    };
+    const unique = [{ action: 'reserve', constraint: 'email', value: 'ada@example.org', stream }] as const;
+    const idempotency = { key: 'k', command: 'Deposit', fingerprint: 'f', expiresAt: Date.now() + 60_000 };
+    await expect(commit(51, {})).rejects.toMatchObject({ name: 'CommitTooLargeError', size: 102, unit: 'writes' });
+    await expect(commit(50, { unique })).rejects.toMatchObject({ size: 101, unit: 'writes' });
+    await expect(commit(50, { idempotency })).rejects.toMatchObject({ size: 101, unit: 'writes' });
+    expect([store.commits, store.inlineWrites, store.eventCount]).toEqual([[], [], 0]);
+    await commit(49, { unique, idempotency });
+    await commit(50, {});
+    expect(store.inlineWrites).toHaveLength(99);
   });
 
   it('keeps its faults for a commit that would reach the database, and lets the seed through', async () => {
