@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
-import type { ModulesContainer } from '@nestjs/core';
+import { ModuleRef, type ModulesContainer } from '@nestjs/core';
 import { CommandBus, EventBus, type AsyncContext } from '@nestjs/cqrs';
 import { UnitOfWork } from '../aggregate/unit-of-work.js';
 import type { UnitsOfWork } from '../aggregate/units-of-work.js';
@@ -15,12 +15,14 @@ import { contextOf, copyContext } from './async-context.js';
 import { commandOptionsIn, type CommandOptions } from './command-options.js';
 import type { CommittedEvents } from './committed-events.js';
 import type { IdempotentCommands, RecordOf } from './idempotent-commands.js';
+import { watchHandlers } from './watched-handlers.js';
 
 type Execute = (command: object, context?: AsyncContext) => Promise<unknown>;
 
 /** Gives every command of the application a unit of work. */
 export class CommandUnitOfWork {
   private readonly logger = new Logger('EventStore');
+  /** Commands, and handlers of events. */
   private readonly running = new Set<Promise<unknown>>();
   private readonly heldOpen = new Map<EventBus, () => void>();
   private options = new Map<Class, CommandOptions>();
@@ -45,7 +47,8 @@ export class CommandUnitOfWork {
     for (const module of this.modules.values()) {
       const providers = [...module.providers.values()].map(({ instance }) => instance as unknown);
       const eventBus = providers.find((provider) => provider instanceof EventBus);
-      for (const provider of providers) if (provider instanceof EventBus) this.holdOpen(provider);
+      const moduleRef = providers.find((provider) => provider instanceof ModuleRef)!;
+      for (const provider of providers) if (provider instanceof EventBus) this.holdOpen(provider, moduleRef);
       for (const bus of providers) {
         if (!(bus instanceof CommandBus) || seen.has(bus)) continue;
         seen.add(bus);
@@ -56,12 +59,12 @@ export class CommandUnitOfWork {
     }
   }
 
-  /** Waits for the commands that are running now, and not for those that begin meanwhile: there may be no end of them. */
+  /** Waits for what is running now, and not for what begins meanwhile: there may be no end of it. */
   async settle(): Promise<void> {
     await Promise.allSettled(this.running);
   }
 
-  /** Waits until no command is running, when no more are coming; then the event buses end. */
+  /** Waits until no command or event handler is running, when no more are coming; then the event buses end. */
   async end(): Promise<void> {
     while (this.running.size > 0) await Promise.allSettled(this.running);
     for (const endBus of this.heldOpen.values()) endBus();
@@ -71,8 +74,9 @@ export class CommandUnitOfWork {
    * Nest ends the subscriptions of an event bus when the application begins to close, in no order with commands still
    * running or to come: handlers would miss the events of those. So the bus ends after them.
    */
-  private holdOpen(bus: EventBus): void {
+  private holdOpen(bus: EventBus, moduleRef: ModuleRef): void {
     if (this.heldOpen.has(bus)) return;
+    watchHandlers(bus, moduleRef, (run) => this.watch(run));
     this.heldOpen.set(bus, bus.onModuleDestroy.bind(bus));
     bus.onModuleDestroy = () => {};
   }
