@@ -46,8 +46,8 @@ describe('private fields', () => {
     'class A { accessor "a" = 1; }',
     'class A { accessor [name] = 1; }',
     'class A {\n  x = 1\n  accessor a\n}',
-    // What cannot be read is judged by how it looks.
-    'class A { m() { return (]; } #a = 1; }',
+    // Of a class inside of it, which says nothing of this one: better refused than lost.
+    'class A { m() { return class { #a = 1; }; } }',
   ])('are in %j', (source) => {
     expect(hasPrivateFields(classWith(source))).toBe(true);
   });
@@ -77,13 +77,11 @@ describe('private fields', () => {
     'class A { get #a() { return 1; } set #a(a) {} }',
     'class A { async #a() {} *#b() {} async *#c() {} }',
     'class A { #a /* why */ () {} b = this.#a(); }',
-    'class A { #a() {} b = this. #a; c = this?.#a; d = #a in this; }',
+    'class A { #a() {} b = this.#a; c = this?.#a; d = #a in this; }',
     'class A { #a() {} m() { return { a: #a in this }; } }',
     'class A { static #a = 1; static accessor b = 2; }',
-    'class A { m() { return class { #a = 1; }; } }',
     'function A() { /* #a; */ }',
     'function A() { [native code] }',
-    'class A { m() { return (]; } }',
   ])('are not in %j', (source) => {
     expect(hasPrivateFields(classWith(source))).toBe(false);
   });
