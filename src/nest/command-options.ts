@@ -50,7 +50,7 @@ export interface CommandOptions {
 }
 
 /** The options of all command handlers of the application, by command class. */
-export function commandOptionsIn(modules: ModulesContainer): ReadonlyMap<Class, CommandOptions> {
+export function commandOptionsIn(modules: ModulesContainer): Map<Class, CommandOptions> {
   const options = new Map<Class, CommandOptions>();
   for (const module of modules.values()) {
     for (const { instance, metatype } of module.providers.values()) {

@@ -40,7 +40,7 @@ export class CommandUnitOfWork {
    * each way it is imported; sagas, controllers and handlers all send through `execute`.
    */
   install(): void {
-    this.options = new Map(commandOptionsIn(this.modules));
+    this.options = commandOptionsIn(this.modules);
     this.idempotent.sharedNames = namesOfSeveral([...this.options.keys()]);
     for (const [command, { cannotBeCopied }] of this.options) if (cannotBeCopied) this.warnOf(command);
     const seen = new Set<CommandBus>();
