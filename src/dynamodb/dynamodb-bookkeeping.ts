@@ -1,7 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { joinedKey, type StreamId } from '../event/stream-id.js';
-import { Bookkeeping, type BookkeepingEntry, type ProjectOutcome, type StreamPosition } from '../store/bookkeeping.js';
+import {
+  Bookkeeping,
+  type BookkeepingEntry,
+  type EntryWrite,
+  type ProjectOutcome,
+  type StreamPosition,
+} from '../store/bookkeeping.js';
 import { sideBySide } from '../store/side-by-side.js';
 import { EventStoreUnavailableError } from '../store/store-errors.js';
 import { invalidWritesError, refusedByConditionError, type TableWrite } from '../store/table-write.js';
@@ -54,8 +60,7 @@ export class DynamoDbBookkeeping extends Bookkeeping {
 
   override async write(subject: readonly string[], id: string, value: unknown, revision: number): Promise<boolean> {
     const writeId = randomUUID();
-    const Item = entryItem(joinedKey(undefined, ...subject), { id, value, revision: revision + 1 }, writeId);
-    return this.change({ Put: { TableName: this.options.tableName, Item, ...hasRevision(revision) } }, writeId);
+    return this.change(this.putOf({ subject, id, value, revision }, writeId), writeId);
   }
 
   override async remove(subject: readonly string[], id: string, revision: number): Promise<boolean> {
@@ -63,7 +68,11 @@ export class DynamoDbBookkeeping extends Bookkeeping {
     return this.change({ Delete: { TableName: this.options.tableName, Key, ...hasRevision(revision) } }, randomUUID());
   }
 
-  override async project(positions: readonly StreamPosition[], writes: readonly TableWrite[]): Promise<ProjectOutcome> {
+  override async project(
+    positions: readonly StreamPosition[],
+    writes: readonly TableWrite[],
+    entry?: EntryWrite,
+  ): Promise<ProjectOutcome> {
     const writeId = randomUUID();
     const moves = positions.map((position): TransactItem => ({
       Put: {
@@ -75,13 +84,15 @@ export class DynamoDbBookkeeping extends Bookkeeping {
         ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
       },
     }));
-    const outcome = await this.send([...moves, ...writes], writeId, positions.length).catch((error: unknown) => {
+    const own = entry ? [...moves, this.putOf(entry, writeId)] : moves;
+    const outcome = await this.send([...own, ...writes], writeId, own.length).catch((error: unknown) => {
       const isTheirs = writes.length > 0 && error instanceof RequestRefusedError && error.isInvalid;
       throw isTheirs ? invalidWritesError(writes) : error;
     });
     if (outcome.kind === 'stored') return outcome;
     if (outcome.taken < positions.length) return { kind: 'passed', index: outcome.taken };
-    throw refusedByConditionError(positions[0]!.projection, writes[outcome.taken - positions.length]!);
+    if (outcome.taken < own.length) return { kind: 'outdated' };
+    throw refusedByConditionError(positions[0]!.projection, writes[outcome.taken - own.length]!);
   }
 
   override async positionsOf(projection: string, streams: readonly StreamId[]): Promise<readonly number[]> {
@@ -98,6 +109,11 @@ export class DynamoDbBookkeeping extends Bookkeeping {
       );
       return positionFrom(items[0]);
     });
+  }
+
+  private putOf({ subject, id, value, revision }: EntryWrite, writeId: string): TransactItem {
+    const Item = entryItem(joinedKey(undefined, ...subject), { id, value, revision: revision + 1 }, writeId);
+    return { Put: { TableName: this.options.tableName, Item, ...hasRevision(revision) } };
   }
 
   private async change(write: TransactItem, writeId: string): Promise<boolean> {

@@ -20,8 +20,17 @@ export interface StreamPosition {
   readonly version: number;
 }
 
-/** What became of a projection's writes; `passed` names, by index, a position that was there or further already. */
-export type ProjectOutcome = { readonly kind: 'stored' } | { readonly kind: 'passed'; readonly index: number };
+/** An entry to be written, as the revision behind the given one; 0 when there must be none. */
+export interface EntryWrite extends BookkeepingEntry {
+  readonly subject: readonly string[];
+}
+
+/**
+ * What became of a projection's step: `passed` names, by index, a position that was there or further already, `outdated`
+ * says that the entry has another revision.
+ */
+export type ProjectOutcome =
+  { readonly kind: 'stored' } | { readonly kind: 'passed'; readonly index: number } | { readonly kind: 'outdated' };
 
 /**
  * What is kept of subscriptions: who reads what, how far it has come, and what was set aside. Entries lie together by
@@ -46,10 +55,15 @@ export abstract class Bookkeeping {
   /**
    * Moves positions forward and makes the writes, all together or none. There may be no writes.
    *
+   * @param entry is written with them
    * @throws TableWriteRefusedError when a condition of the writes failed, or DynamoDB takes none of this kind
    * @throws EventStoreUnavailableError when it is not known to be done; asking again does it once
    */
-  abstract project(positions: readonly StreamPosition[], writes: readonly TableWrite[]): Promise<ProjectOutcome>;
+  abstract project(
+    positions: readonly StreamPosition[],
+    writes: readonly TableWrite[],
+    entry?: EntryWrite,
+  ): Promise<ProjectOutcome>;
 
   /**
    * The version to which a projection has moved in each of the streams, 0 where it has not.

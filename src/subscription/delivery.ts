@@ -106,7 +106,7 @@ export class Delivery {
    * @throws EventStoreUnavailableError
    */
   async settle(entry: ParkedEntry): Promise<number> {
-    const { key, parked } = entry;
+    const { key, parked, late } = entry;
     const { stream, version, fromVersion, requested, poison } = parked;
     this.held.delete(key);
     this.skipped.delete(placeOf(key, version));
@@ -118,7 +118,7 @@ export class Delivery {
     let next = range.fromVersion;
     try {
       for await (const event of this.feed.readStream(stream, range)) {
-        await this.handle([{ key, event, ...(poison === 'skip' && { late: true }) }]);
+        await this.handle([{ key, event, late }]);
         next = event.version + 1;
         // It is parked anew, and what comes behind it waits.
         if (this.held.has(key)) break;
@@ -131,7 +131,7 @@ export class Delivery {
         throw error;
       }
       const unread = { stream, version: next, eventId: '', eventType: '', commitId: '' };
-      await this.park({ key, event: next > version ? unread : parked }, 1, error, next);
+      await this.park({ key, event: next > version ? unread : parked, late }, 1, error, next);
     }
     return Math.max(version, next - 1);
   }
@@ -240,17 +240,19 @@ export class Delivery {
   }
 
   private async park(
-    { key, event }: { readonly key: string; readonly event: Parkable },
+    { key, event, late }: { readonly key: string; readonly event: Parkable; readonly late?: true | undefined },
     attempts: number,
     error: unknown,
     fromVersion: number = event.version,
   ): Promise<void> {
-    const { poison } = this.options;
-    const { partition } = this;
+    // One whose turn has passed keeps nothing back, whatever the policy is now.
+    const poison = late ? 'skip' : this.options.poison;
+    const reason = { partition: this.partition, poison, attempts, fromVersion, error };
+    const passes = poison === 'skip' && !late && this.handler.handleLate !== undefined;
     for (let attempt = 0; ; attempt++) {
       if (this.signal.aborted) throw new DeliveryEndedError('signal');
       try {
-        await this.parking.park(event, { partition, poison, attempts, fromVersion, error });
+        await (passes ? this.parking.parkPassing(event, reason) : this.parking.park(event, reason));
         break;
       } catch (failure) {
         if (!isOutage(failure)) throw failure;
@@ -270,8 +272,8 @@ export class Delivery {
 interface Keyed {
   readonly key: string;
   readonly event: StoredEvent;
-  /** Whether later events of its stream were handled before. */
-  readonly late?: boolean;
+  /** Its turn has passed, and later events of its stream may be handled already. */
+  readonly late?: true | undefined;
 }
 
 function placeOf(key: string, version: number): string {

@@ -17,6 +17,6 @@ export interface EventHandler {
    */
   handle(events: readonly StoredEvent[], signal: AbortSignal, handled: (event: StoredEvent) => void): Promise<void>;
 
-  /** Handles one event behind later ones of its stream, where that is another matter. */
+  /** Handles one event whose turn has passed, where that is another matter. */
   handleLate?(event: StoredEvent): Promise<void>;
 }

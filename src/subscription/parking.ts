@@ -32,20 +32,28 @@ export interface ParkedEvent {
 /** What is known of an event that is to be parked. */
 export type Parkable = Pick<StoredEvent, 'stream' | 'version' | 'eventId' | 'eventType' | 'commitId'>;
 
-type StoredParkedEvent = Omit<ParkedEvent, 'subscription' | 'id' | 'parkedAt'> & {
-  readonly parkedAt: string;
+/** What is kept of a parked event beside what users see. */
+interface ParkingState {
   readonly partition: string;
-  readonly settlingUntil?: number;
-};
-
-export interface ParkedEntry {
-  readonly revision: number;
-  readonly partition: string;
-  readonly key: string;
-  readonly parked: ParkedEvent;
+  /** Its turn has passed without it: the position of its stream was moved behind it when it was parked. */
+  readonly late?: true;
   /** Until then one who settles it has it for itself; milliseconds since 1970. */
   readonly settlingUntil?: number;
 }
+
+type StoredParkedEvent = Omit<ParkedEvent, 'subscription' | 'id' | 'parkedAt'> &
+  ParkingState & { readonly parkedAt: string };
+
+export interface ParkedEntry extends ParkingState {
+  readonly revision: number;
+  readonly key: string;
+  readonly parked: ParkedEvent;
+}
+
+/** Why an event is set aside. */
+export type ParkingReason = Pick<StoredParkedEvent, 'partition' | 'poison' | 'attempts' | 'fromVersion'> & {
+  readonly error: unknown;
+};
 
 /** Longer texts of errors are cut off: an entry has to stay small, whatever an error quotes. */
 const MAX_TEXT = 2000;
@@ -57,42 +65,41 @@ export class Parking {
     private readonly subscription: string,
   ) {}
 
-  async park(
-    event: Parkable,
-    {
-      partition,
-      poison,
-      attempts,
-      fromVersion,
-      error,
-    }: Pick<StoredParkedEvent, 'partition' | 'poison' | 'attempts' | 'fromVersion'> & { error: unknown },
-  ): Promise<void> {
-    const { stream, version, eventId, eventType, commitId } = event;
-    const value: StoredParkedEvent = {
-      stream,
-      version,
-      fromVersion,
-      eventId,
-      eventType,
-      commitId,
-      partition,
-      poison,
-      attempts,
-      error: describe(error),
-      parkedAt: new Date().toISOString(),
-    };
-    const id = idOf(event);
-    if (await this.bookkeeping.write(this.subject, id, value, 0)) return;
+  async park(event: Parkable, reason: ParkingReason): Promise<void> {
+    const entry = entryOf(event, reason);
+    if (await this.bookkeeping.write(this.subject, entry.id, entry.value, 0)) return;
     // It fails again after a retry, or another process that had the partition before has parked it as well.
-    const known = (await this.list()).find(({ parked }) => parked.id === id);
-    await this.bookkeeping.write(this.subject, id, value, known?.revision ?? 0);
+    const known = await this.find(entry.id);
+    const value = { ...entry.value, ...(known?.late && { late: known.late }) };
+    await this.bookkeeping.write(this.subject, entry.id, value, known?.revision ?? 0);
+  }
+
+  /**
+   * Parks an event, and with it moves the position of its stream behind it: another process, to which the partition may
+   * have gone meanwhile, cannot store it in its turn any more, and this one not what that one has stored.
+   */
+  async parkPassing(event: Parkable, reason: ParkingReason): Promise<void> {
+    const { stream, version } = event;
+    let revision = 0;
+    for (let { fromVersion } = reason; fromVersion <= version;) {
+      const { id, value } = entryOf(event, { ...reason, fromVersion });
+      const position = { projection: this.subscription, stream, fromVersion, version };
+      const entry = { subject: this.subject, id, value: { ...value, late: true }, revision };
+      const outcome = await this.bookkeeping.project([position], [], entry);
+      if (outcome.kind === 'stored') return;
+      if (outcome.kind === 'outdated') revision = (await this.find(id))?.revision ?? 0;
+      else fromVersion = (await this.bookkeeping.positionsOf(this.subscription, [stream]))[0]! + 1;
+    }
+    // It was stored, or parked, by another process, or it comes again after a reset.
+    await this.park(event, reason);
   }
 
   async list(): Promise<readonly ParkedEntry[]> {
     const entries = await this.bookkeeping.entries<StoredParkedEvent>(this.subject);
-    return entries.map(({ id, revision, value: { partition, settlingUntil, ...stored } }) => ({
+    return entries.map(({ id, revision, value: { partition, late, settlingUntil, ...stored } }) => ({
       revision,
       partition,
+      ...(late && { late }),
       ...(settlingUntil !== undefined && { settlingUntil }),
       key: streamHash(stored.stream),
       parked: { ...stored, subscription: this.subscription, id, parkedAt: new Date(stored.parkedAt) },
@@ -126,20 +133,27 @@ export class Parking {
     return this.bookkeeping.remove(this.subject, parked.id, revision);
   }
 
-  private async rewrite({ parked, partition, revision, settlingUntil }: ParkedEntry): Promise<boolean> {
-    const { subscription: _, id, parkedAt, ...rest } = parked;
-    const value: StoredParkedEvent = {
-      ...rest,
-      partition,
-      parkedAt: parkedAt.toISOString(),
-      ...(settlingUntil !== undefined && { settlingUntil }),
-    };
+  private async find(id: string): Promise<ParkedEntry | undefined> {
+    return (await this.list()).find(({ parked }) => parked.id === id);
+  }
+
+  private async rewrite({ parked, revision, key: _key, ...state }: ParkedEntry): Promise<boolean> {
+    const { subscription: _subscription, id, parkedAt, ...rest } = parked;
+    const value: StoredParkedEvent = { ...rest, ...state, parkedAt: parkedAt.toISOString() };
     return this.bookkeeping.write(this.subject, id, value, revision);
   }
 
   private get subject(): readonly string[] {
     return ['parked', this.subscription];
   }
+}
+
+function entryOf(event: Parkable, { error, ...reason }: ParkingReason) {
+  const { stream, version, eventId, eventType, commitId } = event;
+  const parkedAt = new Date().toISOString();
+  const about = { stream, version, eventId, eventType, commitId };
+  const value: StoredParkedEvent = { ...about, ...reason, error: describe(error), parkedAt };
+  return { id: idOf(event), value };
 }
 
 function idOf({ stream, version }: Parkable): string {

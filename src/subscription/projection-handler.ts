@@ -44,14 +44,12 @@ export class ProjectionHandler implements EventHandler {
   }
 
   /**
-   * The position of its stream may be further already, so that the event has one of its own, which says whether its
-   * writes are stored. Both in one transaction would take a write from those that an event may have.
+   * The position of its stream is further already, so that the event has one of its own, which says whether its writes are
+   * stored.
    */
   async handleLate(event: StoredEvent): Promise<void> {
     const writes = await this.writesOf(event);
     if (writes.length === 0) return;
-    // Before its writes, as it must not be handled in its turn once they are stored; until then it stays parked.
-    await this.bookkeeping.project(positionsOf(this.name, [event]), []);
     await this.bookkeeping.project(positionsOf(`${this.name}#${event.version}`, [event]), writes);
   }
 

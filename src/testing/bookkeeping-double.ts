@@ -1,5 +1,5 @@
 import { copyInstance } from '../event/plain-copy.js';
-import type { ProjectOutcome, StreamPosition } from '../store/bookkeeping.js';
+import type { EntryWrite, ProjectOutcome, StreamPosition } from '../store/bookkeeping.js';
 import { InMemoryBookkeeping } from '../store/in-memory-bookkeeping.js';
 import { TableWriteRefusedError, type TableWrite } from '../store/table-write.js';
 import { MAX_WRITES, meetInOneItem } from '../subscription/projection-transaction.js';
@@ -27,13 +27,18 @@ export class BookkeepingDouble extends InMemoryBookkeeping {
     return this.recorded;
   }
 
-  override async project(positions: readonly StreamPosition[], writes: readonly TableWrite[]): Promise<ProjectOutcome> {
+  override async project(
+    positions: readonly StreamPosition[],
+    writes: readonly TableWrite[],
+    entry?: EntryWrite,
+  ): Promise<ProjectOutcome> {
     assertOneTransaction(positions.length, writes);
     for (const write of writes) assertItemValues(write);
     // Copies, as the projection may go on with what it handed over.
     const copies = writes.map((write) => copyInstance(write));
-    const outcome = await super.project(positions, []);
-    if (outcome.kind === 'stored') this.recorded.push({ projection: positions[0]!.projection, writes: copies });
+    const outcome = await super.project(positions, [], entry);
+    if (outcome.kind === 'stored' && writes.length > 0)
+      this.recorded.push({ projection: positions[0]!.projection, writes: copies });
     return outcome;
   }
 }

@@ -40,6 +40,32 @@ export function positionContract(open: () => Promise<Bookkeeping>): void {
       expect(await bookkeeping.positionsOf('p', streams)).toEqual([0, 2]);
     });
 
+    it('writes an entry along with a position, both or neither', async () => {
+      const stream = newStream();
+      const subject = ['entries', randomUUID()];
+      const step = (version: number, revision: number) =>
+        bookkeeping.project([{ projection: 'p', stream, fromVersion: version, version }], [], {
+          subject,
+          id: 'a',
+          value: { version },
+          revision,
+        });
+      const kept = async () => [
+        ...(await bookkeeping.entries(subject)),
+        ...(await bookkeeping.positionsOf('p', [stream])),
+      ];
+      expect(await step(2, 1)).toEqual({ kind: 'outdated' });
+      expect(await kept()).toEqual([0]);
+      expect(await step(2, 0)).toEqual({ kind: 'stored' });
+      expect(await kept()).toEqual([{ id: 'a', revision: 1, value: { version: 2 } }, 2]);
+      expect(await step(1, 1)).toEqual({ kind: 'passed', index: 0 });
+      expect(await step(3, 0)).toEqual({ kind: 'outdated' });
+      expect(await step(2, 0)).toEqual({ kind: 'passed', index: 0 });
+      expect(await kept()).toEqual([{ id: 'a', revision: 1, value: { version: 2 } }, 2]);
+      expect(await step(3, 1)).toEqual({ kind: 'stored' });
+      expect(await kept()).toEqual([{ id: 'a', revision: 2, value: { version: 3 } }, 3]);
+    });
+
     it('gives the positions of many streams in their order', async () => {
       const streams = Array.from({ length: 40 }, () => newStream());
       await Promise.all(streams.slice(0, 20).map((stream, index) => move('many', stream, index + 1)));

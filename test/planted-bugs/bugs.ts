@@ -21,6 +21,7 @@ const projections = (test: string): Catcher => ({ file: 'test/nest/projections.e
 const inline = (test: string): Catcher => ({ file: 'test/nest/inline-projections.e2e-spec.ts', test });
 const rebuild = (test: string): Catcher => ({ file: 'test/nest/rebuild.e2e-spec.ts', test });
 const once = (test: string): Catcher => ({ file: 'test/dynamodb/exactly-once.int-spec.ts', test });
+const skipping = (test: string): Catcher => ({ file: 'test/subscription/skipping.spec.ts', test });
 const bookkeeping = (test: string): Catcher => ({ file: 'test/subscription/bookkeeping.int-spec.ts', test });
 const codec = (test: string): Catcher => ({ file: 'test/event/codec.spec.ts', test });
 
@@ -941,6 +942,14 @@ export const BUGS: readonly PlantedBug[] = [
     find: 'if (each.late && this.handler.handleLate)',
     replace: 'if (!each && this.handler.handleLate)',
     caughtBy: [once('stores what a skipped event wrote, once')],
+  },
+  {
+    name: 'skipped-and-in-turn',
+    harm: 'An event that one process skips and another handles is stored twice once it is retried.',
+    file: 'subscription/delivery.ts',
+    find: "const passes = poison === 'skip' && !late &&",
+    replace: 'const passes = !key && !late &&',
+    caughtBy: [skipping('parks an event that another')],
   },
   {
     name: 'refused-though-it-may-arrive',

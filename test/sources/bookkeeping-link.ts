@@ -2,6 +2,7 @@ import { EventStoreUnavailableError, type StreamId } from '../../src/index.js';
 import {
   Bookkeeping,
   type BookkeepingEntry,
+  type EntryWrite,
   type ProjectOutcome,
   type StreamPosition,
 } from '../../src/store/bookkeeping.js';
@@ -27,8 +28,12 @@ export class BookkeepingLink extends Bookkeeping {
     return this.reached.remove(subject, id, revision);
   }
 
-  override async project(positions: readonly StreamPosition[], writes: readonly TableWrite[]): Promise<ProjectOutcome> {
-    return this.reached.project(positions, writes);
+  override async project(
+    positions: readonly StreamPosition[],
+    writes: readonly TableWrite[],
+    entry?: EntryWrite,
+  ): Promise<ProjectOutcome> {
+    return this.reached.project(positions, writes, entry);
   }
 
   override async positionsOf(projection: string, streams: readonly StreamId[]): Promise<readonly number[]> {
