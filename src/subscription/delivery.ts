@@ -99,16 +99,16 @@ export class Delivery {
 
   /**
    * Handles a parked event, or leaves it out, and then what was held back behind it, up to one that is parked anew, as it
-   * fails or cannot be read.
+   * fails or cannot be read: by the policy under which this was parked, as what waits would be lost by another.
    *
-   * @returns the last version of its stream that is handled now
    * @throws DeliveryEndedError; how far it has come is kept in the entry
    * @throws EventStoreUnavailableError
    */
-  async settle(entry: ParkedEntry): Promise<number> {
+  async settle(entry: ParkedEntry): Promise<Settled> {
     const { key, parked, late } = entry;
     const { stream, version, fromVersion, requested, poison } = parked;
-    this.held.delete(key);
+    const settling = { poison, late };
+    if (poison !== 'skip') this.held.delete(key);
     this.skipped.delete(placeOf(key, version));
     const range = {
       // Where settling was broken off, it is further already.
@@ -116,12 +116,14 @@ export class Delivery {
       ...(poison === 'skip' && { toVersion: version }),
     };
     let next = range.fromVersion;
+    let eventTime = 0;
     try {
       for await (const event of this.feed.readStream(stream, range)) {
-        await this.handle([{ key, event, late }]);
+        await this.handle([{ key, event, settling }]);
         next = event.version + 1;
+        ({ eventTime } = event);
         // It is parked anew, and what comes behind it waits.
-        if (this.held.has(key)) break;
+        if (poison !== 'skip' && this.held.has(key)) break;
       }
     } catch (error) {
       if (isOutage(error)) throw error;
@@ -131,9 +133,12 @@ export class Delivery {
         throw error;
       }
       const unread = { stream, version: next, eventId: '', eventType: '', commitId: '' };
-      await this.park({ key, event: next > version ? unread : parked, late }, 1, error, next);
+      await this.park({ key, event: next > version ? unread : parked, settling }, 1, error, next);
+    } finally {
+      // This is no step of what is delivered, to which that could go back.
+      this.handled = new Map();
     }
-    return Math.max(version, next - 1);
+    return { version: Math.max(version, next - 1), eventTime };
   }
 
   /** Parked events that were left out since this was asked last. */
@@ -153,9 +158,12 @@ export class Delivery {
     return this.held.has(key);
   }
 
-  private isPassedOver(key: string, { version, eventType }: StoredEvent): boolean {
+  private isPassedOver({ key, event: { version, eventType }, settling }: Keyed): boolean {
+    if (!this.handler.wants(eventType)) return true;
+    // One that was skipped neither waits for others nor lets them wait.
+    if (settling?.poison === 'skip') return false;
+    if (this.held.has(key)) return true;
     const place = placeOf(key, version);
-    if (this.held.has(key) || !this.handler.wants(eventType)) return true;
     return this.skipped.has(place) || this.discarded.has(place);
   }
 
@@ -195,7 +203,7 @@ export class Delivery {
 
   private async handle(batch: readonly Keyed[]): Promise<void> {
     if (this.signal.aborted) throw new DeliveryEndedError('signal');
-    const wanted = batch.filter(({ key, event }) => !this.isPassedOver(key, event));
+    const wanted = batch.filter((each) => !this.isPassedOver(each));
     if (wanted.length > 0) await this.handleWanted(wanted);
     for (const { key, event } of batch) {
       this.handled.set(key, event.version);
@@ -228,7 +236,7 @@ export class Delivery {
     for (let attempt = 0; ; attempt++) {
       if (this.signal.aborted) throw new DeliveryEndedError('signal');
       try {
-        if (each.late && this.handler.handleLate) return await this.handler.handleLate(each.event);
+        if (each.settling?.late && this.handler.handleLate) return await this.handler.handleLate(each.event);
         return await this.handler.handle([each.event], this.signal, () => {});
       } catch (error) {
         if (!isOutage(error)) failures++;
@@ -240,14 +248,13 @@ export class Delivery {
   }
 
   private async park(
-    { key, event, late }: { readonly key: string; readonly event: Parkable; readonly late?: true | undefined },
+    { key, event, settling }: Keyed<Parkable>,
     attempts: number,
     error: unknown,
     fromVersion: number = event.version,
   ): Promise<void> {
-    // One whose turn has passed keeps nothing back, whatever the policy is now.
-    const poison = late ? 'skip' : this.options.poison;
-    const reason = { partition: this.partition, poison, attempts, fromVersion, error };
+    const { poison, late } = settling ?? { poison: this.options.poison };
+    const reason = { partition: this.partition, poison, attempts, fromVersion, error, ...(late && { late }) };
     const passes = poison === 'skip' && !late && this.handler.handleLate !== undefined;
     for (let attempt = 0; ; attempt++) {
       if (this.signal.aborted) throw new DeliveryEndedError('signal');
@@ -269,11 +276,18 @@ export class Delivery {
   }
 }
 
-interface Keyed {
+/** How far settling a parked event has brought its stream. */
+export interface Settled {
+  readonly version: number;
+  /** Of the last event that was handled; 0 when there was none. */
+  readonly eventTime: number;
+}
+
+interface Keyed<E = StoredEvent> {
   readonly key: string;
-  readonly event: StoredEvent;
-  /** Its turn has passed, and later events of its stream may be handled already. */
-  readonly late?: true | undefined;
+  readonly event: E;
+  /** Of the parked event with which it is settled: by which policy, and whether its turn has passed. */
+  readonly settling?: { readonly poison: PoisonPolicy; readonly late: true | undefined };
 }
 
 function placeOf(key: string, version: number): string {

@@ -20,6 +20,9 @@ export interface Passed {
 /** Streams that are remembered although nothing of them can come late any more; that spares a read when they go on. */
 const KEPT_STREAMS = 10_000;
 
+/** So many streams are looked over for older ones behind them: those of parked events are ahead while the feed catches up. */
+const LOOKED_OVER = 1000;
+
 /**
  * Lets each version of each stream of a partition through once, and in order. A version that was let through before is
  * dropped; where one is missing, the gate says from which version on the table has to be read.
@@ -83,9 +86,11 @@ export class Gate {
   /** @param position up to which nothing comes late any more */
   settle(position: string): void {
     if (position > this.settled) this.settled = position;
+    let ahead = 0;
     for (const [key, passed] of this.streams) {
-      if (this.streams.size <= KEPT_STREAMS || passed.position > this.settled) break;
-      this.streams.delete(key);
+      if (this.streams.size <= KEPT_STREAMS || ahead === LOOKED_OVER) break;
+      if (passed.position > this.settled) ahead++;
+      else this.streams.delete(key);
     }
   }
 

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { Bookkeeping, BookkeepingEntry } from '../store/bookkeeping.js';
 import { positionAt } from '../store/event-feed.js';
 
@@ -24,12 +23,6 @@ export interface Lease {
   /** The process that reads the partition. */
   readonly owner?: string;
   readonly checkpoint?: Checkpoint;
-}
-
-interface Presence {
-  readonly subscriptions: readonly string[];
-  /** Whether it reads the stream, where it has partitions. */
-  readonly readsStream?: boolean;
 }
 
 /** Another process has taken the partition over: what this one still does of it must not count. */
@@ -88,7 +81,7 @@ export class Leases {
     return new Map(entries.map((entry) => [entry.id, entry]));
   }
 
-  /** Takes partitions that nobody alive holds, up to a number of them. */
+  /** Takes partitions that nobody alive holds, up to a number of them, and gives back those that were kept as its own. */
   async take(
     partitions: readonly string[],
     count: number,
@@ -98,8 +91,11 @@ export class Leases {
     const leases = await this.all();
     const taken: HeldLease[] = [];
     for (const partition of partitions) {
-      if (taken.length >= count) break;
       const entry = leases.get(idOf(partition));
+      if (taken.length >= count) {
+        await this.release(entry, owner);
+        continue;
+      }
       if (entry?.value.owner !== undefined && entry.value.owner !== owner && alive.has(entry.value.owner)) continue;
       const { revision = 0, value: { checkpoint } = {} } = entry ?? {};
       const lease = { owner, ...(checkpoint && { checkpoint }) };
@@ -112,12 +108,7 @@ export class Leases {
   /** Gives back what is kept as an owner's, of partitions that it does not read: a write went wrong when it took or left them. */
   async giveBack(partitions: readonly string[], owner: string): Promise<void> {
     const leases = await this.all();
-    for (const partition of partitions) {
-      const entry = leases.get(idOf(partition));
-      if (entry?.value.owner !== owner) continue;
-      const { checkpoint } = entry.value;
-      await this.bookkeeping.write(this.subject, entry.id, { ...(checkpoint && { checkpoint }) }, entry.revision);
-    }
+    for (const partition of partitions) await this.release(leases.get(idOf(partition)), owner);
   }
 
   /** Sets the checkpoint of each partition, whoever holds it: that one loses it, and begins anew from there. */
@@ -129,6 +120,12 @@ export class Leases {
       }
     }
   }
+
+  private async release(entry: BookkeepingEntry<Lease> | undefined, owner: string): Promise<void> {
+    if (entry?.value.owner !== owner) return;
+    const { checkpoint } = entry.value;
+    await this.bookkeeping.write(this.subject, entry.id, { ...(checkpoint && { checkpoint }) }, entry.revision);
+  }
 }
 
 function idOf(partition: string): string {
@@ -137,83 +134,4 @@ function idOf(partition: string): string {
 
 export function leaseOf(leases: ReadonlyMap<string, BookkeepingEntry<Lease>>, partition: string): Lease | undefined {
   return leases.get(idOf(partition))?.value;
-}
-
-const WORKERS = ['workers'];
-
-/**
- * So many processes read the stream; more of them on one shard may be throttled (DynamoDB Streams API Reference,
- * GetRecords, LimitExceededException).
- */
-const STREAM_READERS = 2;
-
-/** A process that has been silent for so many lease times is forgotten. */
-const FORGOTTEN_AFTER = 20;
-
-/** The processes that share the work. Each shows now and then that it is alive, by writing its entry anew. */
-export class Membership {
-  readonly id = randomUUID();
-  private revision = 0;
-  private renewedAt = 0;
-  /** When each process was last seen to write, by the clock of this one: no two clocks are compared. */
-  private readonly seen = new Map<string, { revision: number; at: number }>();
-  private present: readonly BookkeepingEntry<Presence>[] = [];
-
-  constructor(
-    private readonly bookkeeping: Bookkeeping,
-    private readonly leaseMs: number,
-  ) {}
-
-  /** Whether this process may still hold what it holds: others take it over when they have not seen it for a lease time. */
-  get isCurrent(): boolean {
-    return this.renewedAt > 0 && performance.now() - this.renewedAt < this.leaseMs;
-  }
-
-  /** Says that this process is alive, and looks who else is. */
-  async renew(subscriptions: readonly string[], readsStream: boolean): Promise<void> {
-    const at = performance.now();
-    const value: Presence = { subscriptions, ...(readsStream && { readsStream }) };
-    const written = await this.bookkeeping.write(WORKERS, this.id, value, this.revision);
-    if (written) {
-      this.revision++;
-      this.renewedAt = at;
-    }
-    await this.look();
-    // It was forgotten by the others, or a write of its own was done without its hearing of it.
-    if (!written) this.revision = this.present.find(({ id }) => id === this.id)?.revision ?? 0;
-  }
-
-  /**
-   * The processes that work at a subscription, this one among them, in an order that all of them agree on. Of those that
-   * would read the stream, all but the first ones stand by.
-   */
-  workersOf(subscription: string): readonly string[] {
-    const alive = this.present
-      .filter(({ id, value }) => value.subscriptions.includes(subscription) && this.isAlive(id))
-      .toSorted((one, other) => (one.id < other.id ? -1 : 1));
-    const standingBy = alive.filter(({ value }) => value.readsStream).slice(STREAM_READERS);
-    return alive.filter((each) => !standingBy.includes(each)).map(({ id }) => id);
-  }
-
-  get alive(): ReadonlySet<string> {
-    return new Set(this.present.map(({ id }) => id).filter((id) => this.isAlive(id)));
-  }
-
-  async leave(): Promise<void> {
-    await this.bookkeeping.remove(WORKERS, this.id, this.revision);
-  }
-
-  private isAlive(id: string): boolean {
-    return id === this.id || performance.now() - (this.seen.get(id)?.at ?? -Infinity) < this.leaseMs;
-  }
-
-  private async look(): Promise<void> {
-    this.present = await this.bookkeeping.entries<Presence>(WORKERS);
-    const now = performance.now();
-    for (const { id, revision } of this.present) {
-      const known = this.seen.get(id);
-      if (known?.revision !== revision) this.seen.set(id, { revision, at: now });
-      else if (now - known.at > FORGOTTEN_AFTER * this.leaseMs) await this.bookkeeping.remove(WORKERS, id, revision);
-    }
-  }
 }

@@ -51,7 +51,7 @@ export interface ParkedEntry extends ParkingState {
 }
 
 /** Why an event is set aside. */
-export type ParkingReason = Pick<StoredParkedEvent, 'partition' | 'poison' | 'attempts' | 'fromVersion'> & {
+export type ParkingReason = Pick<StoredParkedEvent, 'partition' | 'poison' | 'attempts' | 'fromVersion' | 'late'> & {
   readonly error: unknown;
 };
 
@@ -66,12 +66,13 @@ export class Parking {
   ) {}
 
   async park(event: Parkable, reason: ParkingReason): Promise<void> {
-    const entry = entryOf(event, reason);
-    if (await this.bookkeeping.write(this.subject, entry.id, entry.value, 0)) return;
+    const { id, value } = entryOf(event, reason);
+    if (await this.bookkeeping.write(this.subject, id, value, 0)) return;
     // It fails again after a retry, or another process that had the partition before has parked it as well.
-    const known = await this.find(entry.id);
-    const value = { ...entry.value, ...(known?.late && { late: known.late }) };
-    await this.bookkeeping.write(this.subject, entry.id, value, known?.revision ?? 0);
+    for (;;) {
+      const { late = value.late, revision = 0 } = (await this.find(id)) ?? {};
+      if (await this.bookkeeping.write(this.subject, id, { ...value, ...(late && { late }) }, revision)) return;
+    }
   }
 
   /**
@@ -90,8 +91,9 @@ export class Parking {
       if (outcome.kind === 'outdated') revision = (await this.find(id))?.revision ?? 0;
       else fromVersion = (await this.bookkeeping.positionsOf(this.subscription, [stream]))[0]! + 1;
     }
-    // It was stored, or parked, by another process, or it comes again after a reset.
-    await this.park(event, reason);
+    // It was stored, or parked, by another process, or it comes again after a reset. What is late says already of which
+    // versions nothing is stored.
+    if (!(await this.find(idOf(event)))?.late) await this.park(event, reason);
   }
 
   async list(): Promise<readonly ParkedEntry[]> {

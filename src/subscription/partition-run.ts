@@ -207,8 +207,10 @@ export class PartitionRun {
 
   private async settle(entry: ParkedEntry): Promise<void> {
     const { parked, key } = entry;
-    const last = await this.delivery.settle(entry);
-    if (parked.poison !== 'skip') this.gate.pass(key, last, this.lead);
+    const { version, eventTime } = await this.delivery.settle(entry);
+    // The feed may show it only later.
+    const place = positionAt(eventTime + 1);
+    if (parked.poison !== 'skip') this.gate.pass(key, version, place > this.lead ? place : this.lead);
     // It is there again, as a new one, where it failed once more.
     await this.parts.parking.remove(entry);
     this.unsaved = true;

@@ -146,8 +146,8 @@ export class PushedEvents {
         continue;
       }
       const delivery = this.deliveryIn(entry.partition);
-      const last = await delivery.settle(claimed);
-      if (poison !== 'skip' && !delivery.isHeld(entry.key)) await this.moveTo(stream, last);
+      const { version } = await delivery.settle(claimed);
+      if (poison !== 'skip' && !delivery.isHeld(entry.key)) await this.moveTo(stream, version);
       // It is there again, as a new one, where it failed once more.
       await parking.remove(claimed);
     }

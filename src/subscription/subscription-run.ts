@@ -8,7 +8,8 @@ import { errorName } from './error-name.js';
 import type { EventHandler } from './event-handler.js';
 import type { FeedTiming } from './feed-reader.js';
 import type { Generation } from './generation.js';
-import { Leases, type Membership } from './leases.js';
+import { Leases } from './leases.js';
+import type { Membership } from './membership.js';
 import { Parking } from './parking.js';
 import { PartitionRun } from './partition-run.js';
 import type { PoisonPolicy } from './projection.js';
@@ -151,9 +152,10 @@ export class SubscriptionRun {
     return this.partitions.filter((partition) => !this.runs.has(partition));
   }
 
-  private async take(count: number, { id, alive }: Membership): Promise<void> {
+  private async take(count: number, membership: Membership): Promise<void> {
+    const alive = membership.aliveAt(this.plan.name);
     try {
-      for (const lease of await this.leases.take(this.unread, count, id, alive)) this.start(lease);
+      for (const lease of await this.leases.take(this.unread, count, membership.id, alive)) this.start(lease);
     } catch (error) {
       // Some may be taken, and the share may be smaller when this is tried again.
       this.mayHaveLeftOver = true;
@@ -195,6 +197,9 @@ export class SubscriptionRun {
 
   private async stopForGood(): Promise<void> {
     const { controls } = this.parts;
+    // The event may have been settled while others that were under way came to their end.
+    const entries = await this.parking.list();
+    if (!entries.some(({ parked }) => parked.poison === 'stop-subscription' && !parked.requested)) return;
     await controls.change(this.generation.generation, (control) => ({ ...control, state: 'stopped' }));
   }
 

@@ -4,7 +4,7 @@ import { Controls, type Control, type ControlsSeen, type Rebuild } from './contr
 import { errorName } from './error-name.js';
 import type { EventHandler } from './event-handler.js';
 import { generationOf, type Generation } from './generation.js';
-import type { Membership } from './leases.js';
+import type { Membership } from './membership.js';
 import { SubscriptionError } from './subscription-errors.js';
 import { SubscriptionRun, type SubscriptionParts, type SubscriptionPlan } from './subscription-run.js';
 

@@ -6,13 +6,11 @@ import type { EventFeed } from '../store/event-feed.js';
 import type { EventStream } from '../store/event-stream.js';
 import type { EventSubscription, SubscribeOptions } from '../store/event-subscription.js';
 import type { StoredEvent } from '../store/stored-event.js';
-import { isOutage } from './backoff.js';
 import type { Control } from './controls.js';
-import { errorName } from './error-name.js';
 import type { EventHandler } from './event-handler.js';
 import type { FeedTiming } from './feed-reader.js';
 import { laterGeneration } from './generation.js';
-import { checkpointAt, Membership } from './leases.js';
+import { checkpointAt } from './leases.js';
 import type { ParkedEvent } from './parking.js';
 import { pendingEvents } from './pending-events.js';
 import { PulledEvents } from './pulled-events.js';
@@ -22,14 +20,12 @@ import { Subscription, type Controlled, type GenerationHandler } from './subscri
 import { SubscriptionError } from './subscription-errors.js';
 import type { SubscriptionPlan } from './subscription-run.js';
 import { statusOf, type RebuildProgress, type SubscriptionStatus } from './subscription-status.js';
+import { Worker } from './worker.js';
 
 export interface SubscriptionsOptions extends FeedTiming {
   /** How long a process may be silent before others take over what it reads; in milliseconds. */
   readonly leaseMs: number;
 }
-
-/** So often a lease is renewed while it lasts. */
-const RENEWALS = 3;
 
 /** Counting events costs their read units, so it stops here. */
 const COUNT_UP_TO = 10_000;
@@ -37,12 +33,7 @@ const COUNT_UP_TO = 10_000;
 /** All subscriptions of an application, projections among them: what they do in this process, and how they stand in all. */
 export class Subscriptions {
   private readonly subscriptions = new Map<string, Subscription>();
-  private readonly membership: Membership;
-  private ticking: Promise<void> = Promise.resolve();
-  private timer: NodeJS.Timeout | undefined;
-  /** Names of those that this process works at. */
-  private readonly active = new Set<string>();
-  private follower: StreamFollower | undefined;
+  private readonly worker: Worker;
   private readonly pulled = new Set<PulledEvents>();
 
   constructor(
@@ -52,7 +43,7 @@ export class Subscriptions {
     private readonly options: SubscriptionsOptions,
     private readonly report: (message: string) => void,
   ) {
-    this.membership = new Membership(bookkeeping, options.leaseMs);
+    this.worker = new Worker(this.subscriptions, bookkeeping, options.leaseMs, report);
   }
 
   /**
@@ -78,24 +69,18 @@ export class Subscriptions {
     const found = (events: readonly StoredEvent[]) => {
       for (const subscription of this.subscriptions.values()) subscription.offer(events);
     };
-    this.follower = new StreamFollower(stream, found, () => this.wake(), this.report, timing);
+    this.worker.follow(new StreamFollower(stream, found, () => this.wake(), this.report, timing));
   }
 
   /** Begins to read, for all that are known or one of them. Without any, nothing is read or written. */
   start(...names: readonly string[]): void {
-    for (const name of names.length > 0 ? names : this.names) this.active.add(name);
-    if (this.active.size > 0) this.tickSoon();
+    this.worker.start(names.length > 0 ? names : this.names);
   }
 
   /** Ends after the events that are being handled, with a checkpoint behind them. Loops that pull events end, too. */
   async stop(): Promise<void> {
-    this.active.clear();
     for (const pulled of this.pulled) pulled.end();
-    clearTimeout(this.timer);
-    await this.follower?.stop();
-    await this.ticking;
-    await Promise.all([...this.subscriptions.values()].map((subscription) => subscription.end()));
-    if (this.membership.isCurrent) await this.membership.leave().catch(ignoreOutage);
+    await this.worker.stop();
   }
 
   /**
@@ -106,7 +91,7 @@ export class Subscriptions {
   pull({ name, aggregateTypes, from = 'beginning', signal }: SubscribeOptions): EventSubscription {
     const begun = () => {
       this.subscriptions.get(name)?.goOn();
-      this.tickSoon();
+      this.worker.tickSoon();
     };
     const left = () => {
       this.pulled.delete(pulled);
@@ -150,8 +135,9 @@ export class Subscriptions {
 
   /**
    * Lets a subscription go on from a time, earlier or later. Events that are read again are handled again; what a
-   * projection stores by `context.transaction` was stored with its position, and does not change twice. Other processes
-   * hear of it within a third of the lease time.
+   * projection stores by `context.transaction` was stored with its position in the aggregate, and does not change twice.
+   * By that, what a reset to a later time has left out of an aggregate that went on since is stored by a rebuild only.
+   * Other processes hear of it within a third of the lease time.
    *
    * @throws SubscriptionError when there is none of this name, or the time is none
    * @throws EventStoreUnavailableError
@@ -164,7 +150,7 @@ export class Subscriptions {
     await this.control(name, (control) => ({ ...control, resets: (control.resets ?? 0) + 1 }));
     run.endAll();
     await run.settled();
-    await this.tickNow();
+    await this.worker.tickNow();
   }
 
   /**
@@ -178,7 +164,7 @@ export class Subscriptions {
    */
   async rebuild(name: string): Promise<number> {
     const generation = await this.rebuilding(name).begin();
-    await this.tickNow();
+    await this.worker.tickNow();
     return generation;
   }
 
@@ -201,13 +187,13 @@ export class Subscriptions {
    */
   async switchOver(name: string): Promise<void> {
     await this.rebuilding(name).switchOver();
-    await this.tickNow();
+    await this.worker.tickNow();
   }
 
   /** Gives up the generation that is being built. What it has written stays where it is. */
   async cancelRebuild(name: string): Promise<void> {
     await this.rebuilding(name).cancel();
-    await this.tickNow();
+    await this.worker.tickNow();
   }
 
   /** Which of a projection's views is the live one; 1 before the first rebuild. A read of half a unit. */
@@ -252,7 +238,7 @@ export class Subscriptions {
    * @returns those that have to be brought again, as one of the subscriptions has not handled them
    */
   async push(events: readonly StoredEvent[], endsAt: number): Promise<ReadonlySet<StoredEvent>> {
-    const pushed = [...this.subscriptions].filter(([name]) => !this.active.has(name));
+    const pushed = [...this.subscriptions].filter(([name]) => !this.worker.worksAt(name));
     const again = await Promise.all(pushed.map(([, subscription]) => subscription.push(events, endsAt)));
     return new Set(again.flat());
   }
@@ -276,15 +262,16 @@ export class Subscriptions {
       if (poison === 'stop-subscription') await this.resume(subscription);
       return;
     }
-    await run.parking.request(entry, what);
+    // Asked for twice, it would be another entry than the one that is being settled, and come again.
+    if (entry.parked.requested !== what) await run.parking.request(entry, what);
     await this.control(subscription, (control) => ({ ...control, requests: control.requests + 1 }));
     if (poison === 'stop-subscription') await this.resume(subscription);
-    else await this.tickNow();
+    else await this.worker.tickNow();
   }
 
   private async setState(name: string, state: Control['state']): Promise<void> {
     await this.control(name, (control) => ({ ...control, state }));
-    await this.tickNow();
+    await this.worker.tickNow();
   }
 
   private async control(name: string, change: (control: Control) => Control): Promise<void> {
@@ -293,10 +280,7 @@ export class Subscriptions {
   }
 
   private async drop(name: string): Promise<void> {
-    const subscription = this.subscriptions.get(name);
-    this.active.delete(name);
-    await this.ticking;
-    await subscription?.end();
+    await this.worker.leave(name);
     this.subscriptions.delete(name);
   }
 
@@ -318,55 +302,6 @@ export class Subscriptions {
       `There is no subscription "${name}" in this application. It has: ${this.names.join(', ') || 'none'}.`,
     );
   }
-
-  /** The stream is read by those who have something to do with it. */
-  private followOrStandBy(): void {
-    const works = [...this.active].some((name) => this.membership.workersOf(name).includes(this.membership.id));
-    if (works) this.follower?.start();
-    else void this.follower?.stop();
-  }
-
-  private tickSoon(delayMs = 0): void {
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => void this.tickNow(), delayMs);
-  }
-
-  private async tickNow(): Promise<void> {
-    this.ticking = this.ticking.then(() => this.tick());
-    await this.ticking;
-  }
-
-  private async tick(): Promise<void> {
-    if (this.active.size === 0) return;
-    clearTimeout(this.timer);
-    // While this process stood still, others may have taken over what it reads; where nothing happens, it hears of that
-    // by nothing else, and would go on counting it as its share.
-    if (!this.membership.isCurrent) this.endAll();
-    try {
-      await this.membership.renew([...this.active], this.follower !== undefined);
-      this.followOrStandBy();
-      const active = [...this.subscriptions].filter(([name]) => this.active.has(name));
-      await Promise.all(active.map(([name, subscription]) => this.tickOne(name, subscription)));
-    } catch (error) {
-      if (!isOutage(error)) this.report(`the leases could not be renewed: ${errorName(error)}`);
-    }
-    // Others may have taken over by now what this process still reads.
-    if (!this.membership.isCurrent) this.endAll();
-    if (this.active.size > 0) this.tickSoon(this.options.leaseMs / RENEWALS);
-  }
-
-  private endAll(): void {
-    for (const subscription of this.subscriptions.values()) subscription.endAll();
-  }
-
-  /** What one fails with is no reason to keep the others from their share. */
-  private async tickOne(name: string, subscription: Subscription): Promise<void> {
-    try {
-      await subscription.tick(this.membership);
-    } catch (error) {
-      if (!isOutage(error)) this.report(`${name}: its slices could not be taken: ${errorName(error)}`);
-    }
-  }
 }
 
 const NOBODY: EventHandler = { batch: 1, wants: () => false, handle: async () => {} };
@@ -384,8 +319,4 @@ function planOf({ name, aggregateTypes, from = 'beginning' }: SubscribeOptions):
 function timeFrom(from: Date): number {
   if (isDate(from) && !Number.isNaN(from.getTime())) return from.getTime();
   throw new SubscriptionError('A subscription begins, or is reset, at a time: give a valid Date.');
-}
-
-function ignoreOutage(error: unknown): void {
-  if (!isOutage(error)) throw error;
 }

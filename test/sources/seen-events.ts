@@ -7,6 +7,20 @@ export class SeenEvents implements EventHandler {
   readonly all: StoredEvent[] = [];
   failing: (event: StoredEvent) => boolean = () => false;
 
+  private readonly blocks: { at: (event: StoredEvent) => boolean; reached: () => void; opened: Promise<void> }[] = [];
+
+  /** Lets one version of an aggregate take until it is opened. */
+  blockAt(version: number, aggregateId = 'a') {
+    let open = () => {};
+    const block = { isReached: false, open: () => open() };
+    this.blocks.push({
+      at: (event) => event.version === version && event.stream.aggregateId === aggregateId,
+      reached: () => (block.isReached = true),
+      opened: new Promise<void>((resolve) => (open = resolve)),
+    });
+    return block;
+  }
+
   wants(): boolean {
     return true;
   }
@@ -14,6 +28,10 @@ export class SeenEvents implements EventHandler {
   async handle(events: readonly StoredEvent[]): Promise<void> {
     // Others get their turn, as with a database.
     await new Promise(setImmediate);
+    for (const { reached, opened } of this.blocks.filter((block) => events.some(block.at))) {
+      reached();
+      await opened;
+    }
     if (events.some((event) => this.failing(event))) throw new Error('The view is broken.');
     this.all.push(...events);
   }

@@ -5,6 +5,7 @@ import { Projection, type ProjectionContext } from '../../src/subscription/proje
 import { ProjectionHandler } from '../../src/subscription/projection-handler.js';
 import { ProjectionMethods } from '../../src/subscription/projection-methods.js';
 import { MAX_WRITES } from '../../src/subscription/projection-transaction.js';
+import type { SubscriptionPlan } from '../../src/subscription/subscription-run.js';
 import type { Subscriptions } from '../../src/subscription/subscriptions.js';
 import { newWorld, PLAN, streamOf } from '../contract/subscription-source-contract.js';
 import { MoneyDeposited } from '../setup/bank.js';
@@ -66,6 +67,85 @@ describe('a skipped event that is retried', () => {
     await until(async () => (await subscriptions.parked('stored')).length === 0);
     expect(outages).toBe(2);
     expect(versions().toSorted()).toEqual(Array.from({ length: events }, (_, index) => index + 1));
+  });
+});
+
+describe('a parked event that is retried', () => {
+  /** A process that follows a world, and the events that it has parked. */
+  function follow(world: SubscriptionWorld, seen: SeenEvents, plan: Partial<SubscriptionPlan> = {}) {
+    const subscriptions = world.newSubscriptions();
+    open.push(subscriptions);
+    subscriptions.add({ ...PLAN, name: 'seen', attempts: 1, poison: 'stop-aggregate', ...plan }, seen);
+    subscriptions.start();
+    const parked = () => subscriptions.parked('seen');
+    return { subscriptions, parked, isParked: () => until(async () => (await parked()).length === 1) };
+  }
+
+  it('is handled once, with what waits behind it, where it is retried again meanwhile', async () => {
+    const [world, seen] = [newWorld(), new SeenEvents()];
+    const { subscriptions, parked, isParked } = follow(world, seen);
+    seen.failing = ({ version }) => version === 2;
+    world.write(streamOf('a'), { events: 6 });
+    await isParked();
+    seen.failing = () => false;
+    const again = seen.blockAt(4);
+    await subscriptions.retry((await parked())[0]!);
+    await until(() => again.isReached);
+    await subscriptions.retry((await parked())[0]!);
+    again.open();
+    await until(async () => (await parked()).length === 0);
+    expect(seen.of('a')).toEqual([1, 2, 3, 4, 5, 6]);
+  });
+
+  it('is handled once, with what waits behind it, though the feed has not come so far and a stop comes first', async () => {
+    const [world, seen] = [newWorld(), new SeenEvents()];
+    const clock = Date.now() - 60_000;
+    world.write(streamOf('a'), { events: 2, clock, lateMs: 0 });
+    world.write(streamOf('a'), { events: 3, clock: clock + 10_000, lateMs: 0 });
+    // The feed comes to the later ones only in the end.
+    const { feed } = world;
+    const read = feed.read.bind(feed);
+    let reaches = clock + 5000;
+    feed.read = async (partition, from, to) => {
+      const page = await read(partition, from, to);
+      const events = page.events.filter(({ event }) => event.eventTime < reaches);
+      if (events.length === page.events.length) return page;
+      if (events.every(({ position }) => position <= from)) throw new EventStoreUnavailableError('It is away.');
+      return { events, more: true };
+    };
+    seen.failing = ({ version }) => version === 2;
+    const { subscriptions, parked, isParked } = follow(world, seen);
+    await isParked();
+    seen.failing = () => false;
+    await subscriptions.retry((await parked())[0]!);
+    await until(async () => (await parked()).length === 0);
+    expect(seen.of('a')).toEqual([1, 2, 3, 4, 5]);
+    await subscriptions.stop();
+    reaches = Infinity;
+    follow(world, seen);
+    world.write(streamOf('a'), { clock: clock + 20_000, lateMs: 0 });
+    await until(() => seen.of('a').includes(6));
+    expect(seen.of('a')).toEqual([1, 2, 3, 4, 5, 6]);
+  });
+
+  it('lets the subscription run on that would stop at it, where others were still under way', async () => {
+    const [world, seen] = [newWorld(), new SeenEvents()];
+    const { subscriptions, parked, isParked } = follow(world, seen, { poison: 'stop-subscription' });
+    const clock = Date.now() - 1000;
+    seen.failing = ({ stream }) => stream.aggregateId === 'a';
+    const others = Array.from({ length: 50 }, (_, index) => `b-${index}`);
+    const partitionOf = (id: string) => world.feed.partitionOf(streamOf(id));
+    const neighbour = others.find((id) => partitionOf(id) === partitionOf('a'))!;
+    const other = seen.blockAt(1, neighbour);
+    world.write(streamOf(neighbour), { clock, lateMs: 0 });
+    world.write(streamOf('a'), { clock, lateMs: 0 });
+    await until(() => other.isReached);
+    await isParked();
+    seen.failing = () => false;
+    await subscriptions.retry((await parked())[0]!);
+    other.open();
+    await until(() => seen.of('a').length === 1);
+    expect((await subscriptions.status('seen', 0)).state).toBe('running');
   });
 });
 

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { EventStoreUnavailableError } from '../../src/index.js';
 import type { Lease } from '../../src/subscription/leases.js';
 import type { Subscriptions } from '../../src/subscription/subscriptions.js';
+import type { Worker } from '../../src/subscription/worker.js';
 import { newWorld, PLAN, streamOf } from '../contract/subscription-source-contract.js';
 import { until } from '../setup/until.js';
 import { SeenEvents } from '../sources/seen-events.js';
@@ -23,9 +24,12 @@ describe('slices that processes share', () => {
     await Promise.all(open.splice(0).map((subscriptions) => subscriptions.stop()));
   });
 
-  /** A process that knows the subscription; `start` lets it work at it. */
-  function newProcess(): Subscriptions {
+  /** A process that knows the subscription, and others; `start` lets it work at them. */
+  function newProcess(...others: readonly string[]): Subscriptions {
     const subscriptions = world.newSubscriptions();
+    for (const name of others) {
+      subscriptions.add({ ...PLAN, name, attempts: 1, poison: 'stop-aggregate' }, new SeenEvents());
+    }
     subscriptions.add({ ...PLAN, name: 'seen', attempts: 1, poison: 'stop-aggregate' }, seen);
     open.push(subscriptions);
     return subscriptions;
@@ -107,12 +111,51 @@ describe('slices that processes share', () => {
     const owner = (await leases())[0]!.value.owner;
     await expectAllRead();
     await idle();
-    clearTimeout(Reflect.get(one, 'timer') as NodeJS.Timeout);
+    clearTimeout(Reflect.get(Reflect.get(one, 'worker') as object, 'timer') as NodeJS.Timeout);
     other.start();
     await until(async () => (await leases()).every(({ value }) => value.owner && value.owner !== owner));
     // It comes to life again.
     await one.resume('seen');
     await areShared(2, 2);
     await expectAllRead();
+  });
+
+  it('are all read by those who follow, where one who left could not give its own back', async () => {
+    const { bookkeeping } = world;
+    const [leaving, staying] = [newProcess('left'), newProcess()];
+    leaving.start();
+    await areShared(SLICES);
+    staying.start();
+    await areShared(2, 2);
+    const write = bookkeeping.write.bind(bookkeeping);
+    let outages = 0;
+    bookkeeping.write = async (subject, id, value, revision) => {
+      const isRelease = subject[1] === 'seen' && !(value as Lease).owner;
+      if (isRelease && outages++ < 2) throw new EventStoreUnavailableError('It is away.');
+      return write(subject, id, value, revision);
+    };
+    // It is alive, and goes on with another subscription.
+    await (Reflect.get(leaving, 'worker') as Worker).leave('seen');
+    expect(outages).toBe(2);
+    await areShared(SLICES);
+    await expectAllRead();
+  });
+
+  it('are those of a process that leaves until it has handled what it is at', async () => {
+    const process = newProcess('left');
+    process.start();
+    const block = seen.blockAt(1);
+    world.write(streamOf('a'));
+    await until(() => block.isReached);
+    const worker = Reflect.get(process, 'worker') as Worker;
+    const presence = async () =>
+      (await world.bookkeeping.entries<{ subscriptions: readonly string[] }>(['workers']))[0]!;
+    const left = worker.leave('seen');
+    const { revision } = await presence();
+    await until(async () => (await presence()).revision >= revision + 2);
+    expect((await presence()).value.subscriptions.toSorted()).toEqual(['left', 'seen']);
+    block.open();
+    await left;
+    await until(async () => (await presence()).value.subscriptions.join() === 'left');
   });
 });

@@ -1,125 +1,164 @@
-import { expect, it } from '@jest/globals';
-import { CorruptStreamError, On } from '../../src/index.js';
-import type { TableWrite } from '../../src/store/table-write.js';
-import { Delivery } from '../../src/subscription/delivery.js';
-import { streamHash } from '../../src/subscription/gate.js';
-import { Parking } from '../../src/subscription/parking.js';
-import { Projection, type ProjectionContext } from '../../src/subscription/projection.js';
-import { ProjectionHandler } from '../../src/subscription/projection-handler.js';
-import { ProjectionMethods } from '../../src/subscription/projection-methods.js';
-import { newWorld, streamOf } from '../contract/subscription-source-contract.js';
-import { MoneyDeposited } from '../setup/bank.js';
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import { CorruptStreamError, EventStoreUnavailableError } from '../../src/index.js';
+import { OnePartition } from '../sources/one-partition.js';
 
-@Projection('view')
-class View {
-  /** The versions that it cannot handle. */
-  failsAt: readonly number[] = [];
+type Process = Awaited<ReturnType<OnePartition['newProcess']>>;
 
-  @On(MoneyDeposited) deposited(_: MoneyDeposited, { recorded, transaction }: ProjectionContext): void {
-    const { version } = recorded;
-    if (this.failsAt.includes(version)) throw new Error('The view is broken.');
-    transaction.put({ TableName: 'view', Item: { id: 'a', version } });
+/** The first has lost the partition to the second, and does not know it yet. */
+describe('a skipped event that two processes have', () => {
+  let world: OnePartition;
+  let first: Process;
+  let second: Process;
+
+  beforeEach(async () => {
+    world = new OnePartition(4);
+    [first, second] = [await world.newProcess('skip'), await world.newProcess('skip')];
+  });
+
+  /** Nothing can be read from the table while this runs. */
+  async function withoutTable(run: () => Promise<void>): Promise<void> {
+    const { readStream } = world.feed;
+    world.feed.readStream = () => {
+      throw new CorruptStreamError('A hole.');
+    };
+    await run();
+    world.feed.readStream = readStream;
   }
-}
 
-/** Two processes that have one partition: the first has lost it to the second, and does not know it yet. */
-function twoOfOnePartition() {
-  const world = newWorld();
-  const { bookkeeping, feed, registry } = world;
-  const stream = streamOf('a');
-  const events = world.write(stream, { events: 4 });
-  const key = streamHash(stream);
-  const parking = new Parking(bookkeeping, 'view');
-  const newProcess = () => {
-    const view = new View();
-    const handler = new ProjectionHandler(
-      new ProjectionMethods(view, registry),
-      1,
-      { name: 'view', generation: 1 },
-      bookkeeping,
-    );
-    const options = { concurrency: 1, attempts: 1, poison: 'skip' as const };
-    const { signal } = new AbortController();
-    const delivery = new Delivery(handler, feed, parking, feed.partitionOf(stream), options, () => {}, signal);
-    const deliver = (version: number, fromVersion = version) =>
-      delivery.deliver([{ key, event: events[version - 1]!, fromVersion }]);
-    return { view, delivery, deliver };
-  };
-  const retry = async ({ delivery }: ReturnType<typeof newProcess>) => {
-    for (const entry of await parking.list()) {
-      await parking.request(entry, 'retry');
-      const [requested] = await parking.list();
-      await delivery.settle(requested!);
-      await parking.remove(requested!);
-    }
-  };
-  const stored = () =>
-    bookkeeping.projected.map(({ writes }) => (writes[0] as Extract<TableWrite, { Put: unknown }>).Put.Item.version);
-  const parked = async () => (await parking.list()).map((entry) => entry.parked.version);
-  return { feed, first: newProcess(), second: newProcess(), retry, stored, parked };
-}
+  it('is stored when it is retried, and only then, where the other handles it after it was parked', async () => {
+    first.view.failsAt = [2];
+    await first.deliver(1, 2);
+    await second.deliver(1, 2, 3);
+    expect(world.stored).toEqual([1, 3]);
+    await second.retry();
+    expect(world.stored).toEqual([1, 3, 2]);
+    expect(await world.parked()).toEqual([]);
+  });
 
-it('parks an event that another process then handles: it is stored when it is retried, and only then', async () => {
-  const { first, second, retry, stored, parked } = twoOfOnePartition();
-  first.view.failsAt = [2];
-  await first.deliver(1);
-  await first.deliver(2);
-  for (const version of [1, 2, 3]) await second.deliver(version);
-  expect(stored()).toEqual([1, 3]);
-  await retry(second);
-  expect(stored()).toEqual([1, 3, 2]);
-  expect(await parked()).toEqual([]);
+  it.each([2, 3])('is not stored again where the other has handled it, and all up to version %s', async (last) => {
+    first.view.failsAt = [2];
+    await first.deliver(1);
+    await second.deliver(...[1, 2, 3].slice(0, last));
+    await first.deliver(2);
+    first.view.failsAt = [];
+    await first.retry();
+    expect(world.stored).toEqual([1, 2, 3].slice(0, last));
+    expect(await world.parked()).toEqual([]);
+  });
+
+  it('is stored when it is retried where both have parked it', async () => {
+    first.view.failsAt = second.view.failsAt = [2];
+    await first.deliver(1, 2, 3);
+    await second.deliver(1, 2, 3);
+    expect(await world.parked()).toEqual([2]);
+    second.view.failsAt = [];
+    await second.retry();
+    await first.retry();
+    expect(world.stored).toEqual([1, 3, 2]);
+  });
+
+  it('is parked anew where it fails when it is retried', async () => {
+    first.view.failsAt = [2];
+    await first.deliver(1, 2, 3);
+    await first.retry();
+    expect(await world.parked()).toEqual([2]);
+    first.view.failsAt = [];
+    await first.retry();
+    expect(world.stored).toEqual([1, 3, 2]);
+    expect(await world.parked()).toEqual([]);
+  });
+
+  it('is stored with those before it that could not be read, but for those that the other has stored', async () => {
+    await first.deliver(1);
+    await second.deliver(1, 2);
+    await withoutTable(() => first.deliverAfterGap(2, 4));
+    await second.deliver(3, 4);
+    expect(world.stored).toEqual([1, 2]);
+    await second.retry();
+    expect(world.stored).toEqual([1, 2, 3, 4]);
+  });
+
+  it('is stored but once where the answer to its parking was lost', async () => {
+    await first.deliver(1);
+    await second.deliver(1, 2);
+    const { bookkeeping } = world;
+    const project = bookkeeping.project.bind(bookkeeping);
+    let isLost = false;
+    bookkeeping.project = async (positions, writes, entry) => {
+      const outcome = await project(positions, writes, entry);
+      if (!entry || outcome.kind !== 'stored' || isLost) return outcome;
+      isLost = true;
+      throw new EventStoreUnavailableError('No answer.');
+    };
+    await withoutTable(() => first.deliverAfterGap(2, 4));
+    expect(isLost).toBe(true);
+    await second.retry();
+    expect(world.stored).toEqual([1, 2, 3, 4]);
+  });
+
+  it('is stored with those before it where only the first could not read those', async () => {
+    await first.deliver(1);
+    await withoutTable(() => first.deliverAfterGap(2, 4));
+    second.view.failsAt = [4];
+    await second.deliver(1, 2, 3, 4);
+    second.view.failsAt = [];
+    await second.retry();
+    expect(world.stored).toEqual([1, 2, 3, 4]);
+  });
+
+  it('is stored where it fails among others that could not be read before', async () => {
+    await first.deliver(1);
+    await withoutTable(() => first.deliverAfterGap(2, 4));
+    first.view.failsAt = [3];
+    await first.retry();
+    expect(world.stored).toEqual([1, 2, 4]);
+    first.view.failsAt = [];
+    await first.retry();
+    expect(world.stored).toEqual([1, 2, 4, 3]);
+    expect(await world.parked()).toEqual([]);
+  });
+
+  it('is nothing to which a delivery goes back', async () => {
+    first.view.failsAt = [2];
+    await first.deliver(1, 2, 3);
+    first.view.failsAt = [];
+    await first.retry();
+    expect(first.lastHandled()).toBeUndefined();
+  });
 });
 
-it.each([2, 3])('parks an event that another has handled up to version %s: it is not stored again', async (last) => {
-  const { first, second, retry, stored, parked } = twoOfOnePartition();
-  first.view.failsAt = [2];
-  await first.deliver(1);
-  for (const version of [1, 2, 3].slice(0, last)) await second.deliver(version);
-  await first.deliver(2);
-  first.view.failsAt = [];
-  await retry(first);
-  expect(stored()).toEqual([1, 2, 3].slice(0, last));
-  expect(await parked()).toEqual([]);
-});
+describe('a parked event of a projection whose policy was changed', () => {
+  it.each(['skip', 'stop-subscription'] as const)('holds up its aggregate until it is settled: now %s', async (now) => {
+    const world = new OnePartition(5);
+    const before = await world.newProcess('stop-aggregate');
+    before.view.failsAt = [2];
+    await before.deliver(1, 2, 3, 4);
+    const after = await world.newProcess(now);
+    after.view.failsAt = [2];
+    await after.retry();
+    expect(world.stored).toEqual([1]);
+    const restarted = await world.newProcess(now);
+    await restarted.deliver(5);
+    expect(world.stored).toEqual([1]);
+    await restarted.retry();
+    expect(world.stored).toEqual([1, 2, 3, 4, 5]);
+    expect(await world.parked()).toEqual([]);
+  });
 
-it('parks an event that another has parked: it is stored when it is retried', async () => {
-  const { first, second, retry, stored, parked } = twoOfOnePartition();
-  first.view.failsAt = second.view.failsAt = [2];
-  for (const process of [first, second]) {
-    for (const version of [1, 2, 3]) await process.deliver(version);
-  }
-  expect(await parked()).toEqual([2]);
-  second.view.failsAt = [];
-  await retry(second);
-  await retry(first);
-  expect(stored()).toEqual([1, 3, 2]);
-});
-
-it('parks anew an event that fails when it is retried', async () => {
-  const { first, retry, stored, parked } = twoOfOnePartition();
-  first.view.failsAt = [2];
-  for (const version of [1, 2, 3]) await first.deliver(version);
-  await retry(first);
-  expect(await parked()).toEqual([2]);
-  first.view.failsAt = [];
-  await retry(first);
-  expect(stored()).toEqual([1, 3, 2]);
-  expect(await parked()).toEqual([]);
-});
-
-it('stores of versions that it could not read, once it can, those that no other has stored', async () => {
-  const { feed, first, second, retry, stored } = twoOfOnePartition();
-  await first.deliver(1);
-  for (const version of [1, 2]) await second.deliver(version);
-  const readStream = feed.readStream;
-  feed.readStream = () => {
-    throw new CorruptStreamError('A hole.');
-  };
-  await first.deliver(4, 2);
-  feed.readStream = readStream;
-  for (const version of [3, 4]) await second.deliver(version);
-  expect(stored()).toEqual([1, 2]);
-  await retry(second);
-  expect(stored()).toEqual([1, 2, 3, 4]);
+  it('does not let others go on that are held up now, where it had been skipped', async () => {
+    const world = new OnePartition(8);
+    const before = await world.newProcess('skip');
+    before.view.failsAt = [2];
+    await before.deliver(1, 2, 3, 4);
+    const after = await world.newProcess('stop-aggregate');
+    after.view.failsAt = [5];
+    await after.deliver(5, 6, 7);
+    after.view.failsAt = [];
+    await after.retry(2);
+    expect(world.stored).toEqual([1, 3, 4, 2]);
+    await after.deliver(8);
+    await after.retry(5);
+    expect(world.stored).toEqual([1, 3, 4, 2, 5, 6, 7, 8]);
+    expect(await world.parked()).toEqual([]);
+  });
 });

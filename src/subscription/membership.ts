@@ -1,0 +1,90 @@
+import { randomUUID } from 'node:crypto';
+import type { Bookkeeping, BookkeepingEntry } from '../store/bookkeeping.js';
+
+interface Presence {
+  readonly subscriptions: readonly string[];
+  /** Whether it reads the stream, where it has partitions. */
+  readonly readsStream?: boolean;
+}
+
+const WORKERS = ['workers'];
+
+/**
+ * So many processes read the stream; more of them on one shard may be throttled (DynamoDB Streams API Reference,
+ * GetRecords, LimitExceededException).
+ */
+const STREAM_READERS = 2;
+
+/** A process that has been silent for so many lease times is forgotten. */
+const FORGOTTEN_AFTER = 20;
+
+/** The processes that share the work. Each shows now and then that it is alive, by writing its entry anew. */
+export class Membership {
+  readonly id = randomUUID();
+  private revision = 0;
+  private renewedAt = 0;
+  /** When each process was last seen to write, by the clock of this one: no two clocks are compared. */
+  private readonly seen = new Map<string, { revision: number; at: number }>();
+  private present: readonly BookkeepingEntry<Presence>[] = [];
+
+  constructor(
+    private readonly bookkeeping: Bookkeeping,
+    private readonly leaseMs: number,
+  ) {}
+
+  /** Whether this process may still hold what it holds: others take it over when they have not seen it for a lease time. */
+  get isCurrent(): boolean {
+    return this.renewedAt > 0 && performance.now() - this.renewedAt < this.leaseMs;
+  }
+
+  /** Says that this process is alive, and looks who else is. */
+  async renew(subscriptions: readonly string[], readsStream: boolean): Promise<void> {
+    const at = performance.now();
+    const value: Presence = { subscriptions, ...(readsStream && { readsStream }) };
+    const written = await this.bookkeeping.write(WORKERS, this.id, value, this.revision);
+    if (written) {
+      this.revision++;
+      this.renewedAt = at;
+    }
+    await this.look();
+    // It was forgotten by the others, or a write of its own was done without its hearing of it.
+    if (!written) this.revision = this.present.find(({ id }) => id === this.id)?.revision ?? 0;
+  }
+
+  /**
+   * The processes that work at a subscription, this one among them, in an order that all of them agree on. Of those that
+   * would read the stream, all but the first ones stand by.
+   */
+  workersOf(subscription: string): readonly string[] {
+    const alive = this.aliveOf(subscription).toSorted((one, other) => (one.id < other.id ? -1 : 1));
+    const standingBy = alive.filter(({ value }) => value.readsStream).slice(STREAM_READERS);
+    return alive.filter((each) => !standingBy.includes(each)).map(({ id }) => id);
+  }
+
+  /** The processes that may hold partitions of a subscription, also where they only stand by. */
+  aliveAt(subscription: string): ReadonlySet<string> {
+    return new Set(this.aliveOf(subscription).map(({ id }) => id));
+  }
+
+  async leave(): Promise<void> {
+    await this.bookkeeping.remove(WORKERS, this.id, this.revision);
+  }
+
+  private aliveOf(subscription: string): readonly BookkeepingEntry<Presence>[] {
+    return this.present.filter(({ id, value }) => value.subscriptions.includes(subscription) && this.isAlive(id));
+  }
+
+  private isAlive(id: string): boolean {
+    return id === this.id || performance.now() - (this.seen.get(id)?.at ?? -Infinity) < this.leaseMs;
+  }
+
+  private async look(): Promise<void> {
+    this.present = await this.bookkeeping.entries<Presence>(WORKERS);
+    const now = performance.now();
+    for (const { id, revision } of this.present) {
+      const known = this.seen.get(id);
+      if (known?.revision !== revision) this.seen.set(id, { revision, at: now });
+      else if (now - known.at > FORGOTTEN_AFTER * this.leaseMs) await this.bookkeeping.remove(WORKERS, id, revision);
+    }
+  }
+}
