@@ -64,11 +64,9 @@ export class UnitsOfWork {
       lifecycleOf(aggregate).unique.map((change) => ({ ...change, stream })),
     );
     // 3. All events are stored together, or none.
-    await this.store.commit({
-      appends: changed.map((entry, index) => this.appendOf(entry, events[index]!)),
-      ...(unique.length > 0 && { unique }),
-      ...(idempotency && { idempotency }),
-    });
+    const appends = changed.map((entry, index) => this.appendOf(entry, events[index]!));
+    const commit = { appends, ...(unique.length > 0 && { unique }), ...(idempotency && { idempotency }) };
+    await asTheyAre(() => this.store.commit(commit));
     // 4. The aggregates are at their new versions.
     changed.forEach(({ aggregate, stream }, index) => markStored(aggregate, stream, events[index]!));
     // 5. Snapshots are taken of them as they are now.
@@ -113,8 +111,13 @@ export class UnitsOfWork {
     });
     if (!snapshot) return;
     lifecycleOf(aggregate).snapshotAt = snapshot.version;
-    await this.snapshots.write(stream, snapshot);
+    await asTheyAre(() => this.snapshots.write(stream, snapshot));
   }
+}
+
+/** The streams of aggregates have got the tenant of their load, or none, and are not to get that of the running command. */
+function asTheyAre<T>(run: () => T): T {
+  return CommandContext.run({ tenantId: undefined }, run);
 }
 
 /** Whether a store has shown that the stream is there at this version; history given by hand proves nothing. */

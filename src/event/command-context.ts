@@ -4,7 +4,8 @@ import { recordedEventOf, type RecordedEvent } from './recorded-event.js';
 
 /** Who sends a command, for whom, and caused by what. All but the tenant goes into the metadata of its events. */
 export interface CommandContextValues {
-  readonly tenantId?: string;
+  /** Given as undefined, it takes away the one that is in force: for aggregates that belong to no tenant. */
+  readonly tenantId?: string | undefined;
   readonly userId?: string;
   /** Shared by everything that one request from outside sets in motion; by default the id of the first command. */
   readonly correlationId?: string;

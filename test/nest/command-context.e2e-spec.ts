@@ -39,6 +39,7 @@ class OpenAndDepositAs {
   constructor(
     readonly id: string,
     readonly inner: CommandContextValues,
+    readonly innerId: string = id,
   ) {}
 }
 
@@ -93,9 +94,9 @@ class OpenAndDepositAsHandler {
     private readonly commands: CommandBus,
   ) {}
 
-  async execute({ id, inner }: OpenAndDepositAs): Promise<void> {
+  async execute({ id, inner, innerId }: OpenAndDepositAs): Promise<void> {
     this.accounts.add(Account.open(id, 'Ada'));
-    await CommandContext.run(inner, () => this.commands.execute(new Deposit(id)));
+    await CommandContext.run(inner, () => this.commands.execute(new Deposit(innerId)));
   }
 }
 
@@ -198,6 +199,17 @@ describe.each<Storage>(['memory', 'dynamodb'])('the context of a command (%s)', 
     expect(opened).toMatchObject({ userId: 'ada', channel: 'web' });
     expect(deposited).toMatchObject({ channel: 'batch', causationId: opened!.commandId });
     expect(deposited).not.toHaveProperty('userId');
+  });
+
+  it('leaves what a nested command changes without a tenant outside of that of the outer one', async () => {
+    await start();
+    await application.commands.execute(new Open('global'));
+    await CommandContext.run({ tenantId: 't' }, () =>
+      application.commands.execute(new OpenAndDepositAs('a', { tenantId: undefined }, 'global')),
+    );
+    expect((await eventsOf('global')).map(({ version }) => version)).toEqual([1, 2]);
+    expect(await eventsOf('global', 't')).toEqual([]);
+    expect(await eventsOf('a', 't')).toHaveLength(1);
   });
 
   it('is that of the event where a handler or a saga reacts to one', async () => {
