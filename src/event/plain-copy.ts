@@ -68,6 +68,7 @@ class Copying {
     if (value instanceof Map) return this.map(value);
     if (value instanceof Set) return this.set(value);
     const prototype = Object.getPrototypeOf(value) as object | null;
+    if (prototype === Uint8Array.prototype || prototype === Buffer.prototype) return this.bytes(value as Uint8Array);
     if (prototype !== Object.prototype && prototype !== null && !this.isData(value)) return value;
     return this.fields(value, Object.create(prototype) as object);
   }
@@ -85,6 +86,13 @@ class Copying {
     this.copies.set(array, copy);
     copy.length = array.length;
     for (const index of array.keys()) if (index in array) copy[index] = this.value(array[index]);
+    return copy;
+  }
+
+  private bytes(bytes: Uint8Array): Uint8Array {
+    // A Buffer has a `slice` of its own, which shares its memory.
+    const copy = Uint8Array.prototype.slice.call(bytes);
+    this.copies.set(bytes, copy);
     return copy;
   }
 

@@ -19,9 +19,10 @@ export function watchHandlers(
   bus.bind = (handler, id) => {
     const handle = handler.isDependencyTreeStatic() ? ofInstance(handler) : ofNewInstance(handler, moduleRef);
     const watched: Handle = (event) => {
-      const run = handle(event);
+      // The bus gets the promise as well: a query builder that a handler returns is run each time it is awaited.
+      const run = Promise.resolve(handle(event));
       // The bus reports what fails.
-      watch(Promise.resolve(run)).catch(() => {});
+      watch(run).catch(() => {});
       return run;
     };
     const properties = { instance: { value: { handle: watched } }, isDependencyTreeStatic: { value: () => true } };

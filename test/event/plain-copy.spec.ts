@@ -25,6 +25,14 @@ class Order {
 }
 
 describe('a copy', () => {
+  it.each([new Uint8Array([1, 2]), Buffer.from([1, 2])])('has bytes of its own, each once: %p', (bytes) => {
+    const copy = copyInstance({ bytes, again: bytes });
+    bytes[0] = 9;
+    expect([...copy.bytes]).toEqual([1, 2]);
+    expect(copy.again).toBe(copy.bytes);
+    expect(Object.getPrototypeOf(copy.bytes)).toBe(Object.getPrototypeOf(bytes));
+  });
+
   it('has instances of its own of the classes in it, each once', () => {
     const order = new Order();
     const copy = copyInstance(order);
@@ -53,7 +61,7 @@ describe('a copy', () => {
         readonly inside = [new Secret()];
       })(),
     ],
-    ['of a native class', new Uint8Array(2)],
+    ['of a native class', new Uint16Array(2)],
     ['of a class above a native one', new (class Bytes extends Uint8Array {})(2)],
     [
       'with half of the application behind it',

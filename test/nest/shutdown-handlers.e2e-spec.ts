@@ -51,9 +51,24 @@ class FailingAtOnce implements IEventHandler<Counted> {
   }
 }
 
+/** As a query builder, it does its work whenever it is awaited. */
+@EventsHandler(Counted)
+class Lazy implements IEventHandler<Counted> {
+  runs = 0;
+
+  handle(): PromiseLike<void> {
+    const then = (resolve: () => void) => {
+      this.runs++;
+      resolve();
+    };
+    // oxlint-disable-next-line unicorn/no-thenable -- that is what this is about
+    return { then } as PromiseLike<void>;
+  }
+}
+
 @Module({
   imports: [CountingModule.on({ storage: 'memory' })],
-  providers: [Done, OnlyOne, OneForEach, Failing, FailingAtOnce],
+  providers: [Done, OnlyOne, OneForEach, Failing, FailingAtOnce, Lazy],
 })
 class Application {}
 
@@ -83,6 +98,13 @@ describe('a closed application', () => {
     app.get(EventBus, { strict: false }).publish(new Counted('published'));
     await app.close();
     expect(by.toSorted()).toEqual(['OneForEach published', 'OnlyOne published']);
+  });
+
+  it('has awaited once what a handler returned', async () => {
+    const { app } = await start();
+    app.get(EventBus, { strict: false }).publish(new Counted('published'));
+    await app.close();
+    expect(app.get(Lazy).runs).toBe(1);
   });
 
   it('leaves failures of handlers to the bus, which tells of them once', async () => {
