@@ -210,18 +210,27 @@ class AttemptLog {
   }
 
   failure(error: unknown): WriteFailure {
-    if (!this.isSerialized) return new WriteFailure(new UnknownValueError(), 'rejected');
-    if (this.started === 0) return new WriteFailure(error, this.unsentKind(error));
+    if (this.started === 0) {
+      if (isFailureToBegin(error)) return new WriteFailure(error, 'not-applied');
+      return new WriteFailure(this.isSerialized ? error : new UnknownValueError(), 'rejected');
+    }
     const inFlight = this.started > this.ended;
     if (this.unknown || inFlight || this.lastError === undefined) return new WriteFailure(error, 'unknown');
     return new WriteFailure(this.lastError, failureKind(this.lastError));
   }
-
-  /** What never left this process would not leave it next time either, unless it was waiting for credentials. */
-  private unsentKind(error: unknown): FailureKind {
-    return ['AbortError', 'CredentialsProviderError'].includes(failureName(error)) ? 'not-applied' : 'rejected';
-  }
 }
+
+/**
+ * Whether a request that was not sent may be sent next time: it was waiting for credentials, which may come over the
+ * network. Whatever else fails before is the fault of what was to be sent.
+ */
+function isFailureToBegin(error: unknown): boolean {
+  const { code, $metadata } = error as { code?: unknown; $metadata?: unknown };
+  const isOfNetwork = typeof code === 'string' && /^E[A-Z]+$/.test(code);
+  return isOfNetwork || $metadata !== undefined || FAILURES_TO_BEGIN.has(failureName(error));
+}
+
+const FAILURES_TO_BEGIN = new Set(['AbortError', 'TimeoutError', 'CredentialsProviderError', 'TokenProviderError']);
 
 /** Also over in time where the SDK does not listen to the signal, as while it waits for credentials. */
 async function withinAttempt<T>(deadline: Deadline, run: (signal: AbortSignal) => Promise<T>): Promise<T> {

@@ -110,21 +110,30 @@ export class StreamReader {
     const from = (snapshot?.version ?? 0) + 1;
     const fetchedFrom = newest[0]?.version ?? MAX_VERSION + 1;
     const to = newest.length === 0 ? 0 : fetchedFrom - 1;
-    const older = this.read(stream, pk, { from, to, forward: true, limit: Infinity }, wait);
+    const older = this.all(stream, pk, from, to, wait);
     async function* events(): AsyncGenerator<StoredEvent, void> {
-      let next = from;
-      for await (const event of older) {
-        yield event;
-        next = event.version + 1;
-      }
-      for (const event of newest) {
-        if (event.version < next) continue;
-        if (event.version > next) throw holeAt(stream, next);
+      yield* older;
+      for (const event of newest) if (event.version >= from) yield event;
+    }
+    return { snapshot, events: events() };
+  }
+
+  /** Versions of which the last one is known to be there. */
+  private async *all(
+    stream: StreamId,
+    pk: string,
+    from: number,
+    to: number,
+    wait: Wait,
+  ): AsyncGenerator<StoredEvent, void> {
+    let next = from;
+    for (let rereads = 0; next <= to; rereads++) {
+      if (rereads > 0) await this.reread(stream, next, rereads - 1, wait);
+      for await (const event of this.read(stream, pk, { from: next, to, forward: true, limit: Infinity }, wait)) {
         yield event;
         next = event.version + 1;
       }
     }
-    return { snapshot, events: events() };
   }
 
   private async reread(stream: StreamId, version: number, rereads: number, { deadline }: Wait): Promise<void> {

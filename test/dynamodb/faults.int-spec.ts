@@ -15,6 +15,7 @@ import {
   provisionTables,
   type StreamId,
 } from '../../src/index.js';
+import { DynamoDbBookkeeping } from '../../src/dynamodb/dynamodb-bookkeeping.js';
 import { collect } from '../setup/collect.js';
 import { breakGlassClient, newClient, newTableNames, recordRequests } from '../setup/database.js';
 
@@ -319,6 +320,16 @@ describe('DynamoDbEventStore under faults', () => {
       expect((await collect(events)).map(({ version }) => version)).toEqual([1, 2, 3]);
     });
 
+    it('is read again where the event behind the newest that were fetched is not visible yet', async () => {
+      const stream = newStream();
+      await newStore().append(stream, ticks(1, 2), { expectedVersion: 0 });
+      await newStore().append(stream, ticks(3, 4, 5, 6, 7, 8, 9), { expectedVersion: 2 });
+      // The newest come with the first query, and the older ones with the second.
+      await hide(stream, 3, 2);
+      const { events } = await newStore().readSinceSnapshot(stream, 5);
+      expect((await collect(events)).map(({ version }) => version)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    });
+
     it.each([1, 2, 3])(
       'that has lost version %d for good is an error which names it, never skipped',
       async (version) => {
@@ -356,6 +367,36 @@ describe('DynamoDbEventStore under faults', () => {
       expect(await collect(newStore().read(stream, { limit: 1 }))).toHaveLength(1);
       expect(await collect(newStore().read(stream, { toVersion: 2, direction: 'backward' }))).toHaveLength(2);
       expect(requests).toHaveLength(3);
+    });
+  });
+
+  describe('credentials that cannot be had', () => {
+    const failing = (failures: number, error: Error) => async () => {
+      if (failures-- > 0) throw error;
+      return { accessKeyId: 'local', secretAccessKey: 'local' };
+    };
+    const noProvider = Object.assign(new Error('No role.'), { name: 'CredentialsProviderError' });
+
+    it.each([
+      ['of the provider', noProvider],
+      ['of the network', reset],
+      ['of the service that is asked', failure('ServiceUnavailable', 503)],
+    ])('are asked for again before a write, after a failure %s', async (_, error) => {
+      const waiting = newClient({ credentials: failing(2, error) });
+      const store = new DynamoDbEventStore({ client: waiting, tables, registry, deadlineMs: 5000 });
+      const stream = newStream();
+      await store.append(stream, ticks(1), { expectedVersion: 0 });
+      expect(await counts(stream)).toEqual([1]);
+      waiting.destroy();
+    });
+
+    it('are no fault of what a projection writes', async () => {
+      const waiting = newClient({ credentials: failing(Infinity, noProvider) });
+      const bookkeeping = new DynamoDbBookkeeping({ client: waiting, tableName: tables.bookkeeping, deadlineMs: 200 });
+      const step = { projection: 'p', stream: newStream(), fromVersion: 1, version: 1 };
+      const attempt = bookkeeping.project([step], [{ Put: { TableName: tables.bookkeeping, Item: { id: 'a' } } }]);
+      await expect(attempt).rejects.toMatchObject({ name: 'EventStoreUnavailableError' });
+      waiting.destroy();
     });
   });
 
