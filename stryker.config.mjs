@@ -29,6 +29,8 @@ const TOO_SLOW = [
 /** One file runs several contracts. */
 const OF_OTHER_PARTS = { 'dynamodb-commits': ['answers queries'], 'dynamodb-indexes': ['keeps the contract of'] };
 
+const OWN_DYNAMODB = new URL('test/mutation/own-dynamodb.js', import.meta.url);
+
 const inDynamoDb = (...names) => names.map((name) => `src/dynamodb/${name}.ts`);
 
 /** What is mutated in one run. A room whose tests take a minute is split, as a mutant that survives meets them all. */
@@ -49,7 +51,7 @@ const part = process.env.MUTATED_PART ?? 'store';
 export default {
   mutate: PARTS[part],
   testRunner: 'jest',
-  testRunnerNodeArgs: ['--experimental-vm-modules', '--no-warnings'],
+  testRunnerNodeArgs: ['--experimental-vm-modules', '--no-warnings', `--import=${OWN_DYNAMODB}`],
   jest: {
     projectType: 'custom',
     configFile: 'jest.config.js',
@@ -67,8 +69,8 @@ export default {
   ignorers: ['messages'],
   ignorePatterns: ['reports', 'docs', '.ci'],
   concurrency: 2,
-  // A mutant may leave what it began running for ever.
-  maxTestRunnerReuse: 50,
+  // A mutant may leave what it began running for ever, and its DynamoDB Local becomes slower.
+  maxTestRunnerReuse: 25,
   timeoutMS: 5000,
   timeoutFactor: 1.25,
   ignoreStatic: true,
