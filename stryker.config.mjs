@@ -26,8 +26,12 @@ const TOO_SLOW = [
   'what a skipped event wrote',
 ];
 
-/** One file runs several contracts. */
-const OF_OTHER_PARTS = { 'dynamodb-commits': ['answers queries'], 'dynamodb-indexes': ['keeps the contract of'] };
+/** One file runs several contracts, or one with several stores. */
+const OF_OTHER_PARTS = {
+  aggregate: ['\\(dynamodb\\)'],
+  'dynamodb-commits': ['answers queries'],
+  'dynamodb-indexes': ['keeps the contract of'],
+};
 
 const OWN_DYNAMODB = new URL('test/mutation/own-dynamodb.js', import.meta.url);
 

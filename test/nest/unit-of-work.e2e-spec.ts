@@ -211,6 +211,44 @@ describe.each<Storage>(['memory', 'dynamodb'])('the unit of work of a command (%
     expect(await repository().load('a')).not.toBe(await repository().load('a'));
   });
 
+  it('lets a command load an aggregate again where that failed before', async () => {
+    await start();
+    await open('a');
+    await run(async (accounts) => {
+      const read = jest.spyOn(store(), 'readVersions').mockImplementationOnce(() => {
+        throw new Error('down');
+      });
+      await expect(accounts.load('a')).rejects.toThrow('down');
+      read.mockRestore();
+      (await accounts.load('a')).deposit(5);
+    });
+    expect(await balance('a')).toBe(5);
+  });
+
+  it('reads one event to say whether an aggregate exists', async () => {
+    await start();
+    await open('a');
+    const read = jest.spyOn(store(), 'readVersions');
+    expect(await repository().exists('a')).toBe(true);
+    expect(await repository().exists('b')).toBe(false);
+    expect(read.mock.calls.map(([, range]) => range?.limit)).toEqual([1, 1]);
+    read.mockRestore();
+  });
+
+  it('stores what a command saves when it finishes, with everything else', async () => {
+    await start();
+    await open('a');
+    const attempt = run(async (accounts) => {
+      const account = await accounts.load('a');
+      account.deposit(5);
+      await accounts.save(account);
+      await accounts.save(Account.open('b', 'Ada'));
+      throw new Error('after saving');
+    });
+    await expect(attempt).rejects.toThrow('after saving');
+    expect([await balance('a'), await stored('b')]).toEqual([0, []]);
+  });
+
   it('never mixes 1,000 interleaved commands over 100 aggregates, some failing, some nested', async () => {
     await start();
     const ids = Array.from({ length: 100 }, (_, index) => `account-${index}`);
