@@ -9,6 +9,7 @@ import {
   MissingApplierError,
   On,
 } from '../../src/index.js';
+import { lifecycleOf } from '../../src/aggregate/aggregate-lifecycle.js';
 import { Account, AccountOpened, MoneyDeposited, MoneyWithdrawn } from '../setup/bank.js';
 
 @EventType('root.Renamed')
@@ -143,6 +144,31 @@ describe('an aggregate', () => {
     const account = new Account('a');
     account.loadFromHistory([new AccountOpened('Ada'), new MoneyDeposited(5)]);
     expect([account.version, account.balance, account.getUncommittedEvents()]).toEqual([2, 5, []]);
+  });
+
+  it('changes no unique value while stored events are applied', () => {
+    @Aggregate('root-named', { events: [Renamed] })
+    class Named extends AggregateRoot {
+      onRenamed({ to }: Renamed): void {
+        this.reserve('name', to);
+      }
+    }
+    const named = new Named('a');
+    named.loadFromHistory([new Renamed('old')]);
+    named.apply(new Renamed('older'), { fromHistory: true });
+    expect(lifecycleOf(named).unique).toEqual([]);
+    named.apply(new Renamed('new'));
+    named.release('name', 'old');
+    expect(lifecycleOf(named).unique).toEqual([
+      { action: 'reserve', constraint: 'name', value: 'new' },
+      { action: 'release', constraint: 'name', value: 'old' },
+    ]);
+  });
+
+  it('queues an event without applying it where it is told to', () => {
+    const account = Account.open('a', 'Ada');
+    account.apply(new MoneyDeposited(5), { skipHandler: true });
+    expect([account.balance, account.getUncommittedEvents().length]).toEqual([0, 2]);
   });
 
   it('is not committed by hand', () => {

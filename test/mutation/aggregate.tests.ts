@@ -2,6 +2,8 @@
 import '../aggregate/aggregate-root.spec.js';
 import '../errors.spec.js';
 import '../nest/unit-of-work.e2e-spec.js';
+import '../aggregate/aggregate-definition.spec.js';
+import '../aggregate/aggregate-snapshot.spec.js';
 import '../aggregate/snapshot-writer.spec.js';
 import '../nest/requests.e2e-spec.js';
 import '../nest/snapshots.e2e-spec.js';

@@ -25,6 +25,7 @@ import {
   NestedCommandFailedError,
   OwnUnitOfWork,
   recordedEventOf,
+  UnitOfWorkClosedError,
   type Class,
 } from '../../src/index.js';
 import { startApplication, type Application, type ApplicationParts, type Storage } from '../setup/application.js';
@@ -223,6 +224,27 @@ describe.each<Storage>(['memory', 'dynamodb'])('the unit of work of a command (%
       (await accounts.load('a')).deposit(5);
     });
     expect(await balance('a')).toBe(5);
+  });
+
+  it('refuses an aggregate that comes when the command has ended', async () => {
+    await start();
+    await open('a');
+    let left: Promise<Account> | undefined;
+    const readVersions = store().readVersions.bind(store());
+    const read = jest.spyOn(store(), 'readVersions');
+    let goOn = () => {};
+    const ended = new Promise<void>((resolve) => (goOn = resolve));
+    read.mockImplementationOnce(async function* (...args) {
+      await ended;
+      yield* readVersions(...args);
+    });
+    await run(async (accounts) => {
+      left = accounts.load('a');
+      left.catch(() => {});
+    });
+    goOn();
+    await expect(left).rejects.toThrow(UnitOfWorkClosedError);
+    read.mockRestore();
   });
 
   it('reads one event to say whether an aggregate exists', async () => {
