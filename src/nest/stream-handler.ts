@@ -2,6 +2,7 @@ import { Logger, type DynamicModule, type INestApplicationContext, type Type } f
 import { NestFactory } from '@nestjs/core';
 import { eventOfRecord, type StreamRecord } from '../dynamodb/stream-record.js';
 import type { StoredEvent } from '../store/stored-event.js';
+import { SubscriptionError } from '../subscription/subscription-errors.js';
 import { Subscriptions } from '../subscription/subscriptions.js';
 import { PushedEventsModule } from './pushed-events.module.js';
 
@@ -50,6 +51,7 @@ const LONGEST_INVOCATION_MS = 15 * 60_000;
  * the event source mapping has to have `ReportBatchItemFailures`.
  *
  * @param module the root module of the application, with `EventStoreModule` in it
+ * @throws SubscriptionError by the function, when it is called with anything else
  */
 export function createStreamHandler(module: Type | DynamicModule, options: StreamHandlerOptions = {}): StreamHandler {
   let booting: Promise<INestApplicationContext> | undefined;
@@ -61,6 +63,11 @@ export function createStreamHandler(module: Type | DynamicModule, options: Strea
     return booted;
   };
   const handle = async (batch: StreamBatch, context?: InvocationContext): Promise<StreamBatchResponse> => {
+    if (!Array.isArray(batch?.Records)) {
+      throw new SubscriptionError(
+        'The function was called without the Records of a DynamoDB stream: it is for an event source mapping on the stream of the events table. To try it by hand, give it { Records: [] }.',
+      );
+    }
     const endsAt = endOf(context);
     booting ??= boot();
     const subscriptions = (await booting).get(Subscriptions, { strict: false });

@@ -50,6 +50,6 @@ export function refusedByConditionError(projection: string, write: TableWrite): 
 export function invalidWritesError(writes: readonly TableWrite[]): TableWriteRefusedError {
   const tables = [...new Set(writes.map((write) => `"${tableOf(write)}"`))].join(', ');
   return new TableWriteRefusedError(
-    `DynamoDB takes no transaction with these writes of a projection, to ${tables}: look for an item that is written twice, is too large, or has another key than its table, for a mistake in an expression, and for values that are no data, such as a Date, NaN or an empty Set.`,
+    `DynamoDB takes no transaction with these writes of a projection, to ${tables}: look for an item that is written twice, is too large, or has another key than its table, for a mistake in an expression, such as a reserved word of DynamoDB that is not behind a #name, and for values that are no data, such as a Date, NaN or an empty Set.`,
   );
 }

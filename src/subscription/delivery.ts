@@ -32,8 +32,8 @@ export class DeliveryEndedError extends Error {
 
 /** Brings admitted events to their handler: those of a stream in their order, many streams side by side. */
 export class Delivery {
-  /** Streams of which an event is parked, so that all behind it wait. */
-  private readonly held = new Set<string>();
+  /** Streams of which an event is parked, with its version: it waits, and so do all behind it. */
+  private readonly held = new Map<string, number>();
   /** Parked events that were skipped: until they are settled, they are not handled when they come again. */
   private readonly skipped = new Set<string>();
   /** Parked events that are to be left out, where the subscription had stopped at them. */
@@ -55,7 +55,7 @@ export class Delivery {
   remember(entries: readonly ParkedEntry[]): void {
     for (const entry of entries) {
       const { key, parked } = entry;
-      if (parked.poison === 'stop-aggregate') this.held.add(key);
+      if (parked.poison === 'stop-aggregate') this.hold(key, parked.fromVersion);
       if (parked.poison === 'skip') this.skipped.add(placeOf(key, parked.version));
       if (parked.poison === 'stop-subscription' && parked.requested === 'discard') {
         this.discarded.set(placeOf(key, parked.version), entry);
@@ -158,11 +158,20 @@ export class Delivery {
     return this.held.has(key);
   }
 
+  private hold(key: string, version: number): void {
+    this.held.set(key, Math.min(version, this.held.get(key) ?? Infinity));
+  }
+
+  private isHeldAt(key: string, version: number): boolean {
+    return version >= (this.held.get(key) ?? Infinity);
+  }
+
   private isPassedOver({ key, event: { version, eventType }, settling }: Keyed): boolean {
     if (!this.handler.wants(eventType)) return true;
     // One that was skipped neither waits for others nor lets them wait.
     if (settling?.poison === 'skip') return false;
-    if (this.held.has(key)) return true;
+    // Those before come again after a reset.
+    if (this.isHeldAt(key, version)) return true;
     const place = placeOf(key, version);
     return this.skipped.has(place) || this.discarded.has(place);
   }
@@ -179,7 +188,7 @@ export class Delivery {
     const { stream, version } = event;
     let next = fromVersion;
     // Of a stream that is held, all is only passed over.
-    for (let attempt = 0; next < version && !this.held.has(key); attempt++) {
+    for (let attempt = 0; next < version && !this.isHeldAt(key, next); attempt++) {
       try {
         for await (const missing of this.feed.readStream(stream, { fromVersion: next, toVersion: version - 1 })) {
           yield missing;
@@ -195,7 +204,7 @@ export class Delivery {
         // Otherwise the versions before would count as held back with the event, and nobody came back to them.
         await handleBatch();
         // One of them may be parked by now, and the event waits behind that.
-        if (!this.held.has(key)) return this.park({ key, event }, attempt + 1, error, next);
+        if (!this.isHeldAt(key, next)) return this.park({ key, event }, attempt + 1, error, next);
       }
     }
     yield event;
@@ -223,7 +232,7 @@ export class Delivery {
       if (this.signal.aborted) throw new DeliveryEndedError('signal');
       // One of them is at fault, and shows when it is alone.
       for (const each of batch) {
-        if (this.held.has(each.key)) continue;
+        if (this.isHeldAt(each.key, each.event.version)) continue;
         await this.handleOne(each);
         // Those behind it may end the delivery, and this one is not to come again by that.
         this.handled.set(each.key, each.event.version);
@@ -270,7 +279,7 @@ export class Delivery {
     this.report(
       `parked version ${event.version} of ${streamName(event.stream)} after ${attempts} attempts: ${errorName(error)}`,
     );
-    if (poison === 'stop-aggregate') this.held.add(key);
+    if (poison === 'stop-aggregate') this.hold(key, fromVersion);
     if (poison === 'skip') this.skipped.add(placeOf(key, event.version));
     if (poison === 'stop-subscription') throw new DeliveryEndedError('poison');
   }

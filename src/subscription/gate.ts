@@ -94,9 +94,9 @@ export class Gate {
     }
   }
 
-  /** The newest of the versions that passed behind the settled position, by stream, and whether they are all. */
+  /** The newest of the versions that passed at the settled position or behind it, by stream. */
   recent(limit: number): Readonly<Record<string, number>> {
-    const unsettled = [...this.streams].filter(([, { position }]) => position > this.settled);
+    const unsettled = [...this.streams].filter(([, { position }]) => position >= this.settled);
     return Object.fromEntries(unsettled.slice(-limit).map(([key, { version }]) => [key, version]));
   }
 

@@ -56,6 +56,6 @@ function assertOnce(projection: string, joined: readonly JoinedWrite[], writes: 
   const isTwice = writes.some((write, index) => meetInOneItem([...before, ...writes.slice(0, index)], [write]));
   if (!isTwice) return;
   throw new TableWriteRefusedError(
-    `The inline projection "${projection}" writes an item twice for one commit, and DynamoDB takes it once in a transaction: add up context.together, and write when context.recorded is its last.`,
+    `The inline projection "${projection}" writes an item twice for one commit, and DynamoDB takes it once in a transaction: add up context.together, and write when context.recorded is its last. An item that events of two aggregates change in one commit is for a projection that is not inline.`,
   );
 }

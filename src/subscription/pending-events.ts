@@ -18,10 +18,10 @@ export async function* pendingEvents(
   }
   const [all, parked] = await Promise.all([leases.all(), parking.list()]);
   for (const partition of partitions) {
-    const held = new Set<string>();
+    const held = new Map<string, number>();
     for (const { key, parked: each } of parked.filter((entry) => entry.partition === partition)) {
       if (each.poison === 'stop-subscription') continue;
-      if (each.poison === 'stop-aggregate') held.add(key);
+      if (each.poison === 'stop-aggregate') held.set(key, Math.min(each.fromVersion, held.get(key) ?? Infinity));
       const toVersion = each.poison === 'skip' ? { toVersion: each.version } : {};
       yield* recordedIn(each.stream, { fromVersion: each.fromVersion, ...toVersion });
     }
@@ -32,7 +32,7 @@ export async function* pendingEvents(
       for (const found of page.events) {
         const { stream, version: toVersion } = found.event;
         const key = streamHash(stream);
-        if (held.has(key)) continue;
+        if (toVersion >= (held.get(key) ?? Infinity)) continue;
         const admitted = await gate.admit(key, found, false);
         if (admitted) yield* recordedIn(stream, { fromVersion: admitted.fromVersion, toVersion });
       }

@@ -53,7 +53,7 @@ export class ProjectionMethods {
           );
         }
       }
-      writes.push(transaction.writes);
+      writes.push(transaction.close());
     }
     return writes;
   }

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { TableWrite } from '../store/table-write.js';
+import { TableWriteRefusedError, type TableWrite } from '../store/table-write.js';
 
 type WriteOf<K extends string> = Extract<TableWrite, Record<K, unknown>> extends infer W ? W[K & keyof W] : never;
 
@@ -12,25 +12,38 @@ export const MAX_WRITES = 100;
  */
 export class ProjectionTransaction {
   private readonly gathered: TableWrite[] = [];
+  private isClosed = false;
 
-  get writes(): readonly TableWrite[] {
-    return this.gathered;
-  }
-
+  /** @throws TableWriteRefusedError when the method has returned already, as are the others */
   put(write: WriteOf<'Put'>): void {
-    this.gathered.push({ Put: write });
+    this.add({ Put: write });
   }
 
   update(write: WriteOf<'Update'>): void {
-    this.gathered.push({ Update: write });
+    this.add({ Update: write });
   }
 
   delete(write: WriteOf<'Delete'>): void {
-    this.gathered.push({ Delete: write });
+    this.add({ Delete: write });
   }
 
   conditionCheck(write: WriteOf<'ConditionCheck'>): void {
-    this.gathered.push({ ConditionCheck: write });
+    this.add({ ConditionCheck: write });
+  }
+
+  /** What was gathered; nothing can be added any more. */
+  close(): readonly TableWrite[] {
+    this.isClosed = true;
+    return this.gathered;
+  }
+
+  private add(write: TableWrite): void {
+    if (this.isClosed) {
+      throw new TableWriteRefusedError(
+        'A projection added a write after its method had returned, when all were stored: await all of its work in the method.',
+      );
+    }
+    this.gathered.push(write);
   }
 }
 

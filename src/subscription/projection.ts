@@ -42,9 +42,9 @@ export interface ProjectionContext<E extends object = object> {
   /** Writes to tables of DynamoDB, stored in one transaction with how far the projection has come: exactly once. */
   readonly transaction: ProjectionTransaction;
   /**
-   * All events whose writes go into this transaction in any case, those of one aggregate that the projection handles. In
-   * an inline projection those of the commit, where an item may be written once; otherwise this event, or several when
-   * upcasting has split it.
+   * All events whose writes go into this transaction in any case, those of one aggregate that the projection handles, by
+   * any of its methods. In an inline projection those that the commit has of the aggregate, where an item may be written
+   * once, and by events of one aggregate only; otherwise this event, or several when upcasting has split it.
    */
   readonly together: readonly RecordedEvent[];
   /** Which of its views the projection writes: 1, and one more with each `Subscriptions.rebuild`. */

@@ -59,7 +59,9 @@ export class Subscriptions {
       );
     }
     if (this.subscriptions.has(name)) {
-      throw new SubscriptionError(`Two subscriptions share the name "${name}": rename one of them.`);
+      throw new SubscriptionError(
+        `Two subscriptions share the name "${name}": rename one of them. A loop that is to go on where another one ended is begun after that.`,
+      );
     }
     this.subscriptions.set(name, this.newSubscription(plan, handler));
   }

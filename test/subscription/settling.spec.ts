@@ -70,7 +70,7 @@ describe('a skipped event that is retried', () => {
   });
 });
 
-describe('a parked event that is retried', () => {
+describe('a parked event', () => {
   /** A process that follows a world, and the events that it has parked. */
   function follow(world: SubscriptionWorld, seen: SeenEvents, plan: Partial<SubscriptionPlan> = {}) {
     const subscriptions = world.newSubscriptions();
@@ -80,6 +80,23 @@ describe('a parked event that is retried', () => {
     const parked = () => subscriptions.parked('seen');
     return { subscriptions, parked, isParked: () => until(async () => (await parked()).length === 1) };
   }
+
+  it('holds up none before it that a reset brings again', async () => {
+    const [world, seen] = [newWorld(), new SeenEvents()];
+    const { subscriptions, parked, isParked } = follow(world, seen);
+    seen.failing = ({ version }) => version === 3;
+    for (let version = 1; version <= 4; version++) world.write(streamOf('a'));
+    await isParked();
+    await until(() => seen.of('a').length === 2);
+    await subscriptions.reset('seen', new Date(0));
+    await until(() => seen.of('a').length === 4);
+    expect(seen.of('a')).toEqual([1, 2, 1, 2]);
+    expect(await parked()).toHaveLength(1);
+    seen.failing = () => false;
+    await subscriptions.retry((await parked())[0]!);
+    await until(() => seen.of('a').length === 6);
+    expect(seen.of('a')).toEqual([1, 2, 1, 2, 3, 4]);
+  });
 
   it('is handled once, with what waits behind it, where it is retried again meanwhile', async () => {
     const [world, seen] = [newWorld(), new SeenEvents()];
