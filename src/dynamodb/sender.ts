@@ -226,11 +226,17 @@ class AttemptLog {
  */
 function isFailureToBegin(error: unknown): boolean {
   const { code, $metadata } = error as { code?: unknown; $metadata?: unknown };
-  const isOfNetwork = typeof code === 'string' && /^E[A-Z]+$/.test(code);
+  const isOfNetwork = typeof code === 'string' && /^E(?!RR_)[A-Z_]+$/.test(code);
   return isOfNetwork || $metadata !== undefined || FAILURES_TO_BEGIN.has(failureName(error));
 }
 
-const FAILURES_TO_BEGIN = new Set(['AbortError', 'TimeoutError', 'CredentialsProviderError', 'TokenProviderError']);
+const FAILURES_TO_BEGIN = new Set([
+  'AbortError',
+  'TimeoutError',
+  'ProviderError',
+  'CredentialsProviderError',
+  'TokenProviderError',
+]);
 
 /** Also over in time where the SDK does not listen to the signal, as while it waits for credentials. */
 async function withinAttempt<T>(deadline: Deadline, run: (signal: AbortSignal) => Promise<T>): Promise<T> {

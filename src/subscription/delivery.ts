@@ -153,7 +153,7 @@ export class Delivery {
     return this.handled.get(key);
   }
 
-  /** Whether all events of a stream wait behind a parked one. */
+  /** Whether events of a stream wait behind a parked one. */
   isHeld(key: string): boolean {
     return this.held.has(key);
   }
@@ -279,7 +279,11 @@ export class Delivery {
     this.report(
       `parked version ${event.version} of ${streamName(event.stream)} after ${attempts} attempts: ${errorName(error)}`,
     );
-    if (poison === 'stop-aggregate') this.hold(key, fromVersion);
+    if (poison === 'stop-aggregate') {
+      // After a reset, another one may be parked behind it: that comes with what waits now.
+      if (this.held.has(key)) await this.parking.removeBehind(event, poison).catch(ignoreOutage);
+      this.hold(key, fromVersion);
+    }
     if (poison === 'skip') this.skipped.add(placeOf(key, event.version));
     if (poison === 'stop-subscription') throw new DeliveryEndedError('poison');
   }
@@ -297,6 +301,10 @@ interface Keyed<E = StoredEvent> {
   readonly event: E;
   /** Of the parked event with which it is settled: by which policy, and whether its turn has passed. */
   readonly settling?: { readonly poison: PoisonPolicy; readonly late: true | undefined };
+}
+
+function ignoreOutage(error: unknown): void {
+  if (!isOutage(error)) throw error;
 }
 
 function placeOf(key: string, version: number): string {

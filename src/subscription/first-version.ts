@@ -9,7 +9,7 @@ import type { StoredEvent } from '../store/stored-event.js';
  */
 export async function firstVersionSince(
   feed: EventFeed,
-  { stream, version }: StoredEvent,
+  { stream, version }: Pick<StoredEvent, 'stream' | 'version'>,
   time: number,
   lowest = 1,
 ): Promise<number> {

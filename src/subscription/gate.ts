@@ -33,7 +33,7 @@ export class Gate {
 
   /**
    * @param settled the position up to which nothing comes late any more: all up to there has passed
-   * @param recent versions that have passed behind it, by stream
+   * @param recent versions that have passed there or behind it, by stream
    */
   constructor(
     private readonly feed: EventFeed,

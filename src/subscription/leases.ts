@@ -7,7 +7,7 @@ export interface Checkpoint {
   readonly settled: string;
   /** All up to here was read. */
   readonly lead: string;
-  /** Versions handled behind `settled`, by the hash of the stream. */
+  /** Versions handled at `settled` or behind it, by the hash of the stream. */
   readonly recent: Readonly<Record<string, number>>;
   /** How many events were handled since the beginning; absent in checkpoints of before this was counted. */
   readonly handled?: number;

@@ -131,6 +131,15 @@ export class Parking {
     await this.rewrite({ ...unclaimed, parked: { ...entry.parked, fromVersion } });
   }
 
+  /** Removes the entries of later events of a stream. */
+  async removeBehind({ stream, version }: Parkable, poison: PoisonPolicy): Promise<void> {
+    const key = streamHash(stream);
+    for (const entry of await this.list()) {
+      const isBehind = entry.key === key && entry.parked.poison === poison && entry.parked.version > version;
+      if (isBehind) await this.remove(entry);
+    }
+  }
+
   async remove({ parked, revision }: ParkedEntry): Promise<boolean> {
     return this.bookkeeping.remove(this.subject, parked.id, revision);
   }

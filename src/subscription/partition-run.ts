@@ -4,6 +4,7 @@ import { backoff, isOutage, pause } from './backoff.js';
 import { Delivery, DeliveryEndedError, type DeliveryOptions } from './delivery.js';
 import type { EventHandler } from './event-handler.js';
 import { FeedReader, type FeedTiming } from './feed-reader.js';
+import { firstVersionSince } from './first-version.js';
 import { Gate, streamHash, type Admitted, type Passed } from './gate.js';
 import { checkpointAt, LeaseLostError, type Checkpoint, type HeldLease } from './leases.js';
 import type { ParkedEntry, Parking } from './parking.js';
@@ -39,13 +40,20 @@ const MAX_OFFERED = 1000;
 /** A partition that is so far behind, in milliseconds, takes no offers: it has to read what is older first. */
 const NEAR_MS = 15_000;
 
+/** A parked event that is to be settled. */
+interface Request {
+  readonly entry: ParkedEntry;
+  /** Whether the feed is known to bring events before it, once that was asked. */
+  isExpected?: boolean;
+}
+
 /** Reads one partition as long as it holds the lease: feed, gate, delivery, checkpoint. */
 export class PartitionRun {
   private readonly ending = new AbortController();
   private readonly reader: FeedReader;
   private readonly gate: Gate;
   private readonly delivery: Delivery;
-  private readonly requests: ParkedEntry[] = [];
+  private readonly requests: Request[] = [];
   private readonly offered: FeedEvent[] = [];
   private naptime = new AbortController();
   private count: number;
@@ -114,8 +122,8 @@ export class PartitionRun {
   settleParked(entry: ParkedEntry): void {
     const { id, poison } = entry.parked;
     // One at which the subscription had stopped comes again in its turn.
-    if (poison === 'stop-subscription' || this.requests.some(({ parked }) => parked.id === id)) return;
-    this.requests.push(entry);
+    if (poison === 'stop-subscription' || this.requests.some(({ entry: { parked } }) => parked.id === id)) return;
+    this.requests.push({ entry });
     this.wake();
   }
 
@@ -149,10 +157,10 @@ export class PartitionRun {
   }
 
   private async step(): Promise<void> {
-    const request = this.requests[0];
-    if (request) {
-      await this.settle(request);
-      this.requests.shift();
+    for (const [index, request] of this.requests.entries()) {
+      if (await this.comesLater(request)) continue;
+      await this.settle(request.entry);
+      this.requests.splice(index, 1);
       return;
     }
     const offered = this.offered.splice(0);
@@ -205,7 +213,29 @@ export class PartitionRun {
     }
   }
 
-  private async settle(entry: ParkedEntry): Promise<void> {
+  /** Whether the feed, after a reset, still has to bring events before a parked one. */
+  private async comesLater(request: Request): Promise<boolean> {
+    const { key, parked } = request.entry;
+    const { stream, fromVersion, version } = parked;
+    const first = Math.min(fromVersion, version);
+    const passed = this.gate.passedOf(key)?.version;
+    if (passed !== undefined) return passed < first - 1;
+    const since = timeOf(this.reader.places.settled) + 1;
+    request.isExpected ??= await firstVersionSince(this.parts.feed, { stream, version: first }, since).then(
+      (due) => due < first,
+      (error: unknown) => {
+        if (isOutage(error)) throw error;
+        // What cannot be read keeps nothing waiting.
+        return false;
+      },
+    );
+    return request.isExpected;
+  }
+
+  private async settle({ parked: { id } }: ParkedEntry): Promise<void> {
+    const entry = (await this.parts.parking.list()).find(({ parked }) => parked.id === id);
+    // It comes with one before it that was parked meanwhile.
+    if (!entry) return;
     const { parked, key } = entry;
     const { version, eventTime } = await this.delivery.settle(entry);
     // The feed may show it only later.

@@ -70,7 +70,7 @@ class Skipping extends Balances {
   }
 }
 
-const FAST = { marginMs: 5, pollMs: 10, backtrackMs: 1500, leaseMs: 1000 };
+const FAST = { marginMs: 5, pollMs: 10, backtrackMs: 1500, leaseMs: 500 };
 
 const open: Application[] = [];
 afterEach(async () => {
@@ -126,7 +126,7 @@ describe.each([
   it('has each event once, whatever is read again', async () => {
     const world = await newWorld();
     const application = await start(world, projection);
-    const ids = Array.from({ length: 8 }, (_, index) => `account-${index}`);
+    const ids = Array.from({ length: 5 }, (_, index) => `account-${index}`);
     for (const id of ids) await deposit(application, id, [1, 2, 3]);
     const subscriptions = application.module.get(Subscriptions);
     await until(async () => (await subscriptions.status(name)).lag.events === 0);

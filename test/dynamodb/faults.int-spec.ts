@@ -382,6 +382,7 @@ describe('DynamoDbEventStore under faults', () => {
     it.each([
       ['of the provider', noProvider],
       ['of the network', reset],
+      ['of a name that is not found', Object.assign(new Error('No name.'), { code: 'EAI_AGAIN' })],
       ['of the service that is asked', failure('ServiceUnavailable', 503)],
     ])('are asked for again before a write, after a failure %s', async (_, error) => {
       const waiting = newClient({ credentials: failing(2, error) });

@@ -98,6 +98,44 @@ describe('a parked event', () => {
     expect(seen.of('a')).toEqual([1, 2, 1, 2, 3, 4]);
   });
 
+  it('comes with one before it that fails after a reset', async () => {
+    const [world, seen] = [newWorld(), new SeenEvents()];
+    const { subscriptions, parked, isParked } = follow(world, seen);
+    seen.failing = ({ version }) => version === 5;
+    for (let version = 1; version <= 6; version++) world.write(streamOf('a'));
+    await isParked();
+    await until(() => seen.of('a').length === 4);
+    seen.failing = ({ version }) => version === 3 || version === 5;
+    await subscriptions.reset('seen', new Date(0));
+    await until(async () => (await parked()).map(({ version }) => version).join() === '3');
+    seen.failing = () => false;
+    await subscriptions.retry((await parked())[0]!);
+    await until(async () => (await parked()).length === 0);
+    expect(seen.of('a')).toEqual([1, 2, 3, 4, 1, 2, 3, 4, 5, 6]);
+  });
+
+  it('waits for those before it that a reset brings again, where it is retried at once', async () => {
+    const [world, seen] = [newWorld(), new SeenEvents()];
+    const { subscriptions, parked, isParked } = follow(world, seen);
+    seen.failing = ({ version }) => version === 5;
+    for (let version = 1; version <= 6; version++) world.write(streamOf('a'));
+    await isParked();
+    await until(() => seen.of('a').length === 4);
+    const { feed } = world;
+    const read = feed.read.bind(feed);
+    let isAway = true;
+    feed.read = async (...args) => {
+      if (isAway) throw new EventStoreUnavailableError('It is away.');
+      return read(...args);
+    };
+    seen.failing = () => false;
+    await subscriptions.reset('seen', new Date(0));
+    await subscriptions.retry((await parked())[0]!);
+    isAway = false;
+    await until(async () => (await parked()).length === 0);
+    expect(seen.of('a')).toEqual([1, 2, 3, 4, 1, 2, 3, 4, 5, 6]);
+  });
+
   it('is handled once, with what waits behind it, where it is retried again meanwhile', async () => {
     const [world, seen] = [newWorld(), new SeenEvents()];
     const { subscriptions, parked, isParked } = follow(world, seen);
