@@ -50,4 +50,18 @@ describe('@Aggregate', () => {
     const thing = declare('thing', { [where]: [Happened, undefined] });
     expect(() => assertAggregateClass(thing)).toThrow(/^Thing names undefined in place of an event class/);
   });
+
+  it('takes private fields where no snapshot would lose them', () => {
+    class Secretive extends AggregateRoot {
+      readonly #secret = 1;
+
+      get secret(): number {
+        return this.#secret;
+      }
+    }
+    Aggregate('secretive')(Secretive);
+    expect(assertAggregateClass(Secretive).name).toBe('secretive');
+    Aggregate('secretive', { snapshotEvery: 5 })(Secretive);
+    expect(() => assertAggregateClass(Secretive)).toThrow(AggregateRegistrationError);
+  });
 });
