@@ -234,8 +234,8 @@ export class PartitionRun {
 
   private async settle({ parked: { id } }: ParkedEntry): Promise<void> {
     const entry = (await this.parts.parking.list()).find(({ parked }) => parked.id === id);
-    // It comes with one before it that was parked meanwhile.
-    if (!entry) return;
+    // It comes with one before it that was parked meanwhile, or has failed again.
+    if (!entry?.parked.requested) return;
     const { parked, key } = entry;
     const { version, eventTime } = await this.delivery.settle(entry);
     // The feed may show it only later.
