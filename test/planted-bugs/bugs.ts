@@ -915,8 +915,8 @@ export const BUGS: readonly PlantedBug[] = [
     name: 'held-aggregate-goes-on',
     harm: 'Behind an event that failed, the aggregate goes on without it.',
     file: 'subscription/delivery.ts',
-    find: "if (poison === 'stop-aggregate') this.hold(key, fromVersion);",
-    replace: "if (poison !== 'stop-aggregate') this.hold(key, fromVersion);",
+    find: '      this.hold(key, fromVersion);\n',
+    replace: '',
     caughtBy: [projections('holds back that aggregate alone')],
   },
   {
