@@ -22,3 +22,8 @@ export function isOutage(error: unknown): boolean {
     error instanceof OperationAbortedError
   );
 }
+
+/** For what is tried again by others, or need not be done. @throws what is no outage */
+export function ignoreOutage(error: unknown): void {
+  if (!isOutage(error)) throw error;
+}

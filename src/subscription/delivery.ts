@@ -1,7 +1,7 @@
 import { streamName } from '../event/stream-id.js';
 import type { EventFeed } from '../store/event-feed.js';
 import type { StoredEvent } from '../store/stored-event.js';
-import { backoff, isOutage } from './backoff.js';
+import { backoff, ignoreOutage, isOutage } from './backoff.js';
 import type { EventHandler } from './event-handler.js';
 import { errorName } from './error-name.js';
 import { streamHash, type Admitted } from './gate.js';
@@ -301,10 +301,6 @@ interface Keyed<E = StoredEvent> {
   readonly event: E;
   /** Of the parked event with which it is settled: by which policy, and whether its turn has passed. */
   readonly settling?: { readonly poison: PoisonPolicy; readonly late: true | undefined };
-}
-
-function ignoreOutage(error: unknown): void {
-  if (!isOutage(error)) throw error;
 }
 
 function placeOf(key: string, version: number): string {

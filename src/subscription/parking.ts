@@ -108,6 +108,11 @@ export class Parking {
     }));
   }
 
+  /** As it stands now. */
+  async find(id: string): Promise<ParkedEntry | undefined> {
+    return (await this.list()).find(({ parked }) => parked.id === id);
+  }
+
   /** @returns false when another request came first */
   async request(entry: ParkedEntry, requested: 'retry' | 'discard'): Promise<boolean> {
     return this.rewrite({ ...entry, parked: { ...entry.parked, requested } });
@@ -142,10 +147,6 @@ export class Parking {
 
   async remove({ parked, revision }: ParkedEntry): Promise<boolean> {
     return this.bookkeeping.remove(this.subject, parked.id, revision);
-  }
-
-  private async find(id: string): Promise<ParkedEntry | undefined> {
-    return (await this.list()).find(({ parked }) => parked.id === id);
   }
 
   private async rewrite({ parked, revision, key: _key, ...state }: ParkedEntry): Promise<boolean> {

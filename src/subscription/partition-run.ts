@@ -233,7 +233,7 @@ export class PartitionRun {
   }
 
   private async settle({ parked: { id } }: ParkedEntry): Promise<void> {
-    const entry = (await this.parts.parking.list()).find(({ parked }) => parked.id === id);
+    const entry = await this.parts.parking.find(id);
     // It comes with one before it that was parked meanwhile, or has failed again.
     if (!entry?.parked.requested) return;
     const { parked, key } = entry;

@@ -256,7 +256,7 @@ export class Subscriptions {
 
   private async request({ subscription, id }: Pick<ParkedEvent, 'subscription' | 'id'>, what: 'retry' | 'discard') {
     const { run } = await this.named(subscription);
-    const entry = (await run.parking.list()).find(({ parked }) => parked.id === id);
+    const entry = await run.parking.find(id);
     if (!entry) throw new SubscriptionError(`${subscription} has no parked event ${id}: it was settled meanwhile.`);
     const { poison } = entry.parked;
     if ((poison === 'skip' && what === 'discard') || (poison === 'stop-subscription' && what === 'retry')) {

@@ -1,6 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { Bookkeeping } from '../store/bookkeeping.js';
-import { isOutage } from './backoff.js';
+import { ignoreOutage, isOutage } from './backoff.js';
 import { errorName } from './error-name.js';
 import { Membership } from './membership.js';
 import type { StreamFollower } from './stream-follower.js';
@@ -115,8 +115,4 @@ export class Worker {
   private endAll(): void {
     for (const subscription of this.subscriptions.values()) subscription.endAll();
   }
-}
-
-function ignoreOutage(error: unknown): void {
-  if (!isOutage(error)) throw error;
 }
