@@ -24,6 +24,19 @@ const TOO_SLOW = [
   'its page is used up',
   'has each event once',
   'what a skipped event wrote',
+  'that is not there at all',
+  'reads a stream of several pages',
+  'whose pages end between commits',
+  'refuses a commit over 4 MB',
+  'nothing answers the first attempt',
+  'is black-holed',
+  'that is still under way',
+  'ends every operation at its deadline',
+  'where many events have one time',
+  'in under half a second',
+  'gives way to the feed',
+  'by several processes',
+  'the deadline anew for each page',
 ];
 
 /** One file runs several contracts, or one with several stores. */

@@ -6,8 +6,8 @@ import type { ReadRange } from '../store/event-store.js';
 import { versionRange } from '../store/read-range.js';
 import type { StoredEvent } from '../store/stored-event.js';
 import { Deadline, Wait } from './deadline.js';
-import { feedBounds, feedSlice, sliceOf } from './index-keys.js';
-import { storedEventFrom, type Item } from './items.js';
+import { feedBounds, feedPlace, feedSlice, sliceOf } from './index-keys.js';
+import { eventFrom, type Item } from './items.js';
 import { Sender } from './sender.js';
 import { StreamReader } from './stream-reader.js';
 import { FEED_INDEX, FEED_SLICES } from './table.js';
@@ -40,6 +40,10 @@ export class DynamoDbEventFeed extends EventFeed {
     return feedSlice(stream.aggregateType, sliceOf(streamKey(stream)));
   }
 
+  override positionOf({ stream, eventTime }: Pick<StoredEvent, 'stream' | 'eventTime'>): string {
+    return feedPlace(streamKey(stream), positionAt(eventTime)).feedPosition;
+  }
+
   override async read(
     partition: string,
     from: string,
@@ -50,7 +54,10 @@ export class DynamoDbEventFeed extends EventFeed {
     const deadline = Deadline.after(this.options.deadlineMs, signal);
     const input = feedQuery(this.options.tableName, partition, from, to);
     const { items, more } = await this.sender.query(limit ? { ...input, Limit: limit } : input, deadline);
-    const events = items.map((item) => ({ position: String(item.feedPosition), event: storedEventFrom(item) }));
+    const events = items.flatMap((item) => {
+      const event = eventFrom(item);
+      return event ? [{ position: String(item.feedPosition), event }] : [];
+    });
     return { events, more };
   }
 

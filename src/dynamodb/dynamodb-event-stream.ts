@@ -10,6 +10,7 @@ import {
   type ShardPlace,
 } from '../store/event-stream.js';
 import { EventStoreUnavailableError } from '../store/store-errors.js';
+import { isReadable } from '../store/stored-event.js';
 import { failureName } from './failure.js';
 import { eventOfRecord } from './stream-record.js';
 
@@ -92,9 +93,10 @@ export class DynamoDbEventStream extends EventStream {
     const { Records = [], NextShardIterator } = await this.ask((sent) => this.streams.send(command, sent));
     const events = Records.flatMap((record) => {
       try {
-        return eventOfRecord(record as Parameters<typeof eventOfRecord>[0]) ?? [];
+        const event = eventOfRecord(record as Parameters<typeof eventOfRecord>[0]);
+        // The feed brings what cannot be read as well.
+        return event && isReadable(event) ? event : [];
       } catch (error) {
-        // The feed has it as well, and whoever reads it there says what is wrong with it.
         if (error instanceof CorruptStreamError) return [];
         throw error;
       }

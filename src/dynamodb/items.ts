@@ -1,9 +1,10 @@
 import { CorruptStreamError } from '../event/event-errors.js';
 import type { StoredText } from '../event/compression.js';
 import type { EventMetadata } from '../event/event-metadata.js';
-import type { StreamId } from '../event/stream-id.js';
+import { isKeyOf, streamOfKey, type StreamId } from '../event/stream-id.js';
+import { timeOf } from '../store/event-feed.js';
 import type { Snapshot, SnapshotState } from '../store/snapshot.js';
-import type { StoredEvent } from '../store/stored-event.js';
+import type { StoredEvent, UnreadableEvent } from '../store/stored-event.js';
 import { eventChecksum, stateChecksum } from './checksum.js';
 import { indexKeys } from './index-keys.js';
 import { SNAPSHOT_SORT_KEY } from './table.js';
@@ -40,7 +41,27 @@ export function eventItem(event: StoredEvent, pk: string): Item {
   return { ...attributes, checksum: eventChecksum(attributes) };
 }
 
-/** @throws CorruptStreamError when the item is not one that `eventItem` made, down to each byte of the event */
+/**
+ * An event for those who follow many streams, and are not to stop at one that cannot be read; nothing for an item whose
+ * key is not that of an event.
+ */
+export function eventFrom(item: Item): StoredEvent | UnreadableEvent | undefined {
+  try {
+    return storedEventFrom(item);
+  } catch (error) {
+    if (!(error instanceof CorruptStreamError)) throw error;
+    const { pk, sk } = item;
+    const stream = streamOfKey(pk);
+    if (!stream || !Number.isSafeInteger(sk) || !((sk as number) >= 1) || isSnapshotItem(item)) return undefined;
+    const eventTime = timeOf(String(item.feedPosition));
+    return { stream, version: sk as number, eventTime: Number.isNaN(eventTime) ? Date.now() : eventTime };
+  }
+}
+
+/**
+ * @throws CorruptStreamError when the item is not one that `eventItem` made, down to each byte of the event, or lies in
+ *   the place of another
+ */
 export function storedEventFrom(item: Item): StoredEvent {
   const { encoding, checksum } = item;
   if (encoding !== undefined && encoding !== DEFLATED) {
@@ -68,6 +89,10 @@ export function storedEventFrom(item: Item): StoredEvent {
     throw new CorruptStreamError(
       `${place(item)} is damaged: its checksum is not that of what it holds. Restore it from a backup.`,
     );
+  }
+  // Who may write the keys of one tenant only cannot make its `pk` that of another's stream.
+  if (!isKeyOf(event.stream, item.pk)) {
+    throw new CorruptStreamError(`${place(item)} holds an event of another stream: it was written by something else.`);
   }
   const state = intactState(item, event.version);
   return { ...event, ...(state && { state }) };

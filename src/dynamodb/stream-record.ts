@@ -1,6 +1,6 @@
 import { CorruptStreamError } from '../event/event-errors.js';
-import type { StoredEvent } from '../store/stored-event.js';
-import { isSnapshotItem, storedEventFrom, type Item } from './items.js';
+import type { StoredEvent, UnreadableEvent } from '../store/stored-event.js';
+import { eventFrom, isSnapshotItem, type Item } from './items.js';
 
 /** An item as DynamoDB Streams gives it: each value beside the name of its type. */
 export type ItemImage = Readonly<Record<string, object>>;
@@ -17,9 +17,9 @@ export interface StreamRecord {
 /**
  * The event that a record of the events table tells of; nothing for snapshots, deletions and items of others.
  *
- * @throws CorruptStreamError when the stream carries no images, or the item is damaged
+ * @throws CorruptStreamError when the stream carries no images
  */
-export function eventOfRecord({ eventName, dynamodb }: StreamRecord): StoredEvent | undefined {
+export function eventOfRecord({ eventName, dynamodb }: StreamRecord): StoredEvent | UnreadableEvent | undefined {
   // An event is written once, and never changed.
   if (eventName !== 'INSERT') return undefined;
   if (!dynamodb?.NewImage) {
@@ -29,7 +29,7 @@ export function eventOfRecord({ eventName, dynamodb }: StreamRecord): StoredEven
   }
   const item = itemFromImage(dynamodb.NewImage);
   if (isSnapshotItem(item) || typeof item.eventType !== 'string') return undefined;
-  return storedEventFrom(item);
+  return eventFrom(item);
 }
 
 /** Attributes of the types that items of this package have; those of other types are left out. */

@@ -24,6 +24,24 @@ export function streamKey({ tenantId, aggregateType, aggregateId }: StreamId): s
   );
 }
 
+/** The stream that has a key; nothing where no stream has it. */
+export function streamOfKey(key: unknown): StreamId | undefined {
+  const parts = String(key)
+    .split('#')
+    .map((part) => part.replace(/%2[35]/g, (escaped) => (escaped === '%23' ? '#' : '%')));
+  const [tenantId, aggregateType = '', aggregateId = ''] = parts;
+  const stream = { ...(tenantId && { tenantId }), aggregateType, aggregateId };
+  return isKeyOf(stream, key) ? stream : undefined;
+}
+
+export function isKeyOf(stream: StreamId, key: unknown): boolean {
+  try {
+    return streamKey(stream) === key;
+  } catch {
+    return false;
+  }
+}
+
 /**
  * Likewise for what stands beside streams: the tenant first, so that access can be granted by it.
  *

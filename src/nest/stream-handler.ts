@@ -1,7 +1,7 @@
 import { Logger, type DynamicModule, type INestApplicationContext, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { eventOfRecord, type StreamRecord } from '../dynamodb/stream-record.js';
-import type { StoredEvent } from '../store/stored-event.js';
+import type { PushedEvent } from '../subscription/pushed-events.js';
 import { SubscriptionError } from '../subscription/subscription-errors.js';
 import { Subscriptions } from '../subscription/subscriptions.js';
 import { PushedEventsModule } from './pushed-events.module.js';
@@ -91,7 +91,7 @@ function endOf(context: InvocationContext | undefined): number {
 
 /** Damaged records are to come again, until somebody has looked at them or the mapping gives them up. */
 function eventsOf(records: readonly StreamRecord[]) {
-  const events = new Map<StreamRecord, StoredEvent>();
+  const events = new Map<StreamRecord, PushedEvent>();
   const damaged = new Set<StreamRecord>();
   for (const record of records) {
     try {

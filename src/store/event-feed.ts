@@ -1,11 +1,11 @@
 import type { StreamId } from '../event/stream-id.js';
 import type { ReadRange } from './event-store.js';
-import type { StoredEvent } from './stored-event.js';
+import type { StoredEvent, UnreadableEvent } from './stored-event.js';
 
 /** An event with its place in the feed. */
 export interface FeedEvent {
   readonly position: string;
-  readonly event: StoredEvent;
+  readonly event: StoredEvent | UnreadableEvent;
 }
 
 export interface FeedPage {
@@ -33,6 +33,9 @@ export abstract class EventFeed {
 
   /** The one of them in which a stream lies. */
   abstract partitionOf(stream: StreamId): string;
+
+  /** The place of an event. */
+  abstract positionOf(event: Pick<StoredEvent, 'stream' | 'eventTime'>): string;
 
   /**
    * A page of a partition's events, in the order of their positions.

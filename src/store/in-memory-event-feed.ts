@@ -27,12 +27,16 @@ export class InMemoryEventFeed extends EventFeed {
     return aggregateType;
   }
 
+  override positionOf({ stream, eventTime }: Pick<StoredEvent, 'stream' | 'eventTime'>): string {
+    return `${positionAt(eventTime)}#${streamKey(stream)}`;
+  }
+
   override async read(partition: string, from: string, to: number): Promise<FeedPage> {
     const log = this.store.logOf(partition);
     const found = log
       .slice(this.firstFrom(partition, log, timeOf(from)))
       .filter(({ eventTime }) => eventTime <= to)
-      .map((event) => ({ position: `${positionAt(event.eventTime)}#${streamKey(event.stream)}`, event }))
+      .map((event) => ({ position: this.positionOf(event), event }))
       .filter(({ position }) => position >= from)
       .toSorted((one, other) => (one.position < other.position ? -1 : 1));
     return { events: found.slice(0, PAGE), more: found.length > PAGE };

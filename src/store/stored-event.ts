@@ -24,6 +24,16 @@ export interface StoredEvent extends EncodedEvent {
 }
 
 /**
+ * An event that was met where it could not be read, as its item is damaged or holds that of another stream: what the key
+ * of the item tells of it.
+ */
+export type UnreadableEvent = Pick<StoredEvent, 'stream' | 'version' | 'eventTime'>;
+
+export function isReadable(event: StoredEvent | UnreadableEvent): event is StoredEvent {
+  return 'eventData' in event;
+}
+
+/**
  * Gives the events of an append their versions and times behind the head. Times grow from version to version even
  * where the writer's clock stands still or runs behind, as readers by time rely on it.
  */

@@ -1,6 +1,6 @@
 import { streamName } from '../event/stream-id.js';
 import type { EventFeed } from '../store/event-feed.js';
-import type { StoredEvent } from '../store/stored-event.js';
+import { isReadable, type StoredEvent, type UnreadableEvent } from '../store/stored-event.js';
 import { backoff, ignoreOutage, isOutage } from './backoff.js';
 import type { EventHandler } from './event-handler.js';
 import { errorName } from './error-name.js';
@@ -83,7 +83,7 @@ export class Delivery {
         for (const each of stream) {
           for await (const event of this.versionsOf(each, handleBatch)) {
             batch.push({ key: each.key, event });
-            if (this.handler.wants(event.eventType)) wanted++;
+            if (isReadable(event) && this.handler.wants(event.eventType)) wanted++;
             if (wanted < this.handler.batch && batch.length < MAX_HELD) continue;
             await handleBatch();
           }
@@ -132,8 +132,12 @@ export class Delivery {
         if (next > range.fromVersion) await this.parking.goOnFrom(entry, next);
         throw error;
       }
-      const unread = { stream, version: next, eventId: '', eventType: '', commitId: '' };
-      await this.park({ key, event: next > version ? unread : parked, settling }, 1, error, next);
+      await this.park(
+        { key, event: next > version ? named({ stream, version: next }) : parked, settling },
+        1,
+        error,
+        next,
+      );
     } finally {
       // This is no step of what is delivered, to which that could go back.
       this.handled = new Map();
@@ -166,8 +170,9 @@ export class Delivery {
     return version >= (this.held.get(key) ?? Infinity);
   }
 
-  private isPassedOver({ key, event: { version, eventType }, settling }: Keyed): boolean {
-    if (!this.handler.wants(eventType)) return true;
+  private isPassedOver({ key, event, settling }: Keyed): boolean {
+    const { version } = event;
+    if (isReadable(event) && !this.handler.wants(event.eventType)) return true;
     // One that was skipped neither waits for others nor lets them wait.
     if (settling?.poison === 'skip') return false;
     // Those before come again after a reset.
@@ -184,7 +189,7 @@ export class Delivery {
   private async *versionsOf(
     { key, event, fromVersion }: Admitted,
     handleBatch: () => Promise<void>,
-  ): AsyncIterable<StoredEvent> {
+  ): AsyncIterable<Keyed['event']> {
     const { stream, version } = event;
     let next = fromVersion;
     // Of a stream that is held, all is only passed over.
@@ -204,7 +209,7 @@ export class Delivery {
         // Otherwise the versions before would count as held back with the event, and nobody came back to them.
         await handleBatch();
         // One of them may be parked by now, and the event waits behind that.
-        if (!this.isHeldAt(key, next)) return this.park({ key, event }, attempt + 1, error, next);
+        if (!this.isHeldAt(key, next)) return this.park({ key, event: named(event) }, attempt + 1, error, next);
       }
     }
     yield event;
@@ -225,6 +230,7 @@ export class Delivery {
     if (batch.length === 1) return this.handleOne(batch[0]!);
     try {
       const events = batch.map(({ event }) => event);
+      if (!events.every(isReadable)) throw new Error('One of the events has to be read again.');
       await this.handler.handle(events, this.signal, ({ stream, version }) => {
         this.handled.set(streamHash(stream), version);
       });
@@ -245,15 +251,23 @@ export class Delivery {
     for (let attempt = 0; ; attempt++) {
       if (this.signal.aborted) throw new DeliveryEndedError('signal');
       try {
-        if (each.settling?.late && this.handler.handleLate) return await this.handler.handleLate(each.event);
-        return await this.handler.handle([each.event], this.signal, () => {});
+        const event = isReadable(each.event) ? each.event : await this.readAgain(each.event);
+        if (!this.handler.wants(event.eventType)) return;
+        if (each.settling?.late && this.handler.handleLate) return await this.handler.handleLate(event);
+        return await this.handler.handle([event], this.signal, () => {});
       } catch (error) {
         if (!isOutage(error)) failures++;
         else if (attempt % REPORT_EVERY === 2) this.report(`waits, and tries again: ${(error as Error).message}`);
-        if (failures >= this.options.attempts) return this.park(each, failures, error);
+        if (failures >= this.options.attempts) return this.park({ ...each, event: named(each.event) }, failures, error);
         await backoff(attempt, this.signal);
       }
     }
+  }
+
+  /** What an index or a stream has damaged, the table may have as it was. */
+  private async readAgain({ stream, version }: UnreadableEvent): Promise<StoredEvent> {
+    for await (const event of this.feed.readStream(stream, { fromVersion: version, toVersion: version })) return event;
+    throw new Error(`Version ${version} of ${streamName(stream)} is not there.`);
   }
 
   private async park(
@@ -296,11 +310,16 @@ export interface Settled {
   readonly eventTime: number;
 }
 
-interface Keyed<E = StoredEvent> {
+interface Keyed<E = StoredEvent | UnreadableEvent> {
   readonly key: string;
   readonly event: E;
   /** Of the parked event with which it is settled: by which policy, and whether its turn has passed. */
   readonly settling?: { readonly poison: PoisonPolicy; readonly late: true | undefined };
+}
+
+/** As it is parked, where all that is known of it is which one it is. */
+function named(event: Pick<UnreadableEvent, 'stream' | 'version'> | StoredEvent): Parkable {
+  return { eventId: '', eventType: '', commitId: '', ...event };
 }
 
 function placeOf(key: string, version: number): string {

@@ -1,26 +1,40 @@
 import type { EventFeed } from '../store/event-feed.js';
 import type { StoredEvent } from '../store/stored-event.js';
+import { isOutage } from './backoff.js';
+
+export interface FirstVersion {
+  readonly version: number;
+  /** False where nothing is known of this version, as it cannot be read, nor of those before it. */
+  readonly isCertain: boolean;
+}
 
 /**
- * The first version of an event's stream that is not older than a time, up to the event itself, which is not.
+ * The first version of an event's stream that lies behind a position of the feed, up to the event itself, which does.
  *
- * @param time milliseconds since 1970
  * @param lowest no earlier version is of interest
+ * @throws EventStoreUnavailableError
  */
-export async function firstVersionSince(
+export async function firstVersionBehind(
   feed: EventFeed,
   { stream, version }: Pick<StoredEvent, 'stream' | 'version'>,
-  time: number,
+  position: string,
   lowest = 1,
-): Promise<number> {
+): Promise<FirstVersion> {
   let first = version;
   // Most often the version before is older, and one event is all that is read.
   for (let limit = 1; first > lowest; limit *= 10) {
     const range = { fromVersion: lowest, toVersion: first - 1, direction: 'backward' as const, limit };
-    for await (const { version: earlier, eventTime } of feed.readStream(stream, range)) {
-      if (eventTime < time) return first;
-      first = earlier;
+    const before = first;
+    try {
+      for await (const earlier of feed.readStream(stream, range)) {
+        if (feed.positionOf(earlier) <= position) return { version: first, isCertain: true };
+        first = earlier.version;
+      }
+    } catch (error) {
+      if (isOutage(error)) throw error;
+      return { version: first - 1, isCertain: false };
     }
+    if (first === before) return { version: first - 1, isCertain: false };
   }
-  return first;
+  return { version: first, isCertain: true };
 }

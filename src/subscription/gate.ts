@@ -1,13 +1,12 @@
 import { createHash } from 'node:crypto';
 import { streamKey, type StreamId } from '../event/stream-id.js';
-import { timeOf, type EventFeed, type FeedEvent } from '../store/event-feed.js';
-import type { StoredEvent } from '../store/stored-event.js';
-import { firstVersionSince } from './first-version.js';
+import type { EventFeed, FeedEvent } from '../store/event-feed.js';
+import { firstVersionBehind } from './first-version.js';
 
 /** What passes the gate: an event, and the version from which its stream goes on. */
 export interface Admitted {
   readonly key: string;
-  readonly event: StoredEvent;
+  readonly event: FeedEvent['event'];
   /** The version of the event, or an earlier one that the feed has not shown and that has to be handled first. */
   readonly fromVersion: number;
 }
@@ -62,7 +61,7 @@ export class Gate {
       : event.version === 1 || complete
         ? event.version
         : // A stream that nothing is known of may have shown a later version first.
-          await firstVersionSince(this.feed, event, timeOf(this.settled) + 1);
+          (await firstVersionBehind(this.feed, event, this.settled)).version;
     this.remember(key, { version: event.version, position });
     return { key, event, fromVersion };
   }

@@ -4,7 +4,7 @@ import { backoff, isOutage, pause } from './backoff.js';
 import { Delivery, DeliveryEndedError, type DeliveryOptions } from './delivery.js';
 import type { EventHandler } from './event-handler.js';
 import { FeedReader, type FeedTiming } from './feed-reader.js';
-import { firstVersionSince } from './first-version.js';
+import { firstVersionBehind } from './first-version.js';
 import { Gate, streamHash, type Admitted, type Passed } from './gate.js';
 import { checkpointAt, LeaseLostError, type Checkpoint, type HeldLease } from './leases.js';
 import type { ParkedEntry, Parking } from './parking.js';
@@ -220,15 +220,12 @@ export class PartitionRun {
     const first = Math.min(fromVersion, version);
     const passed = this.gate.passedOf(key)?.version;
     if (passed !== undefined) return passed < first - 1;
-    const since = timeOf(this.reader.places.settled) + 1;
-    request.isExpected ??= await firstVersionSince(this.parts.feed, { stream, version: first }, since).then(
-      (due) => due < first,
-      (error: unknown) => {
-        if (isOutage(error)) throw error;
-        // What cannot be read keeps nothing waiting.
-        return false;
-      },
-    );
+    const { settled } = this.reader.places;
+    if (request.isExpected === undefined) {
+      const due = await firstVersionBehind(this.parts.feed, { stream, version: first }, settled);
+      // What cannot be read keeps nothing waiting.
+      request.isExpected = due.isCertain && due.version < first;
+    }
     return request.isExpected;
   }
 

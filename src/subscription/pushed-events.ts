@@ -1,11 +1,10 @@
 import type { StreamId } from '../event/stream-id.js';
 import type { Bookkeeping } from '../store/bookkeeping.js';
-import { timeOf, type EventFeed } from '../store/event-feed.js';
+import { positionAt, timeOf, type EventFeed, type FeedEvent } from '../store/event-feed.js';
 import { sideBySide } from '../store/side-by-side.js';
-import type { StoredEvent } from '../store/stored-event.js';
 import { Delivery, DeliveryEndedError, type DeliveryOptions } from './delivery.js';
 import type { EventHandler } from './event-handler.js';
-import { firstVersionSince } from './first-version.js';
+import { firstVersionBehind } from './first-version.js';
 import { streamHash, type Admitted } from './gate.js';
 import { grouped } from './grouped.js';
 import { leaseOf, type Leases } from './leases.js';
@@ -28,12 +27,14 @@ export interface PushedEventsParts {
   readonly report: (message: string) => void;
 }
 
+export type PushedEvent = FeedEvent['event'];
+
 /** What was pushed of one stream. */
 interface Pushed {
   readonly key: string;
   readonly stream: StreamId;
   /** By version. */
-  readonly events: readonly StoredEvent[];
+  readonly events: readonly PushedEvent[];
 }
 
 /** A pushed stream, and the version from which it goes on. */
@@ -62,7 +63,7 @@ export class PushedEvents {
    * @throws DeliveryEndedError at an event at which the subscription stops
    * @throws EventStoreUnavailableError
    */
-  async handle(events: readonly StoredEvent[]): Promise<readonly StoredEvent[]> {
+  async handle(events: readonly PushedEvent[]): Promise<readonly PushedEvent[]> {
     const busy = await this.settleRequested();
     const entries = await this.parts.parking.list();
     const streams = byStream(events.filter(({ eventTime }) => eventTime >= this.options.from));
@@ -78,7 +79,7 @@ export class PushedEvents {
     partition: string,
     pushed: readonly Pushed[],
     entries: readonly ParkedEntry[],
-  ): Promise<readonly StoredEvent[]> {
+  ): Promise<readonly PushedEvent[]> {
     const delivery = this.deliveryIn(partition);
     delivery.remember(entries.filter((entry) => entry.partition === partition));
     // Of a stream that is held, the table has what was pushed, for when the parked event is settled.
@@ -122,14 +123,16 @@ export class PushedEvents {
   private async firstUnread(partition: string, { key, events, next }: Going): Promise<number> {
     const [first] = events;
     if (first!.version <= next) return next;
-    const { from } = this.options;
+    const { feed } = this.parts;
+    const begin = positionAt(this.options.from);
     this.checkpoints ??= this.parts.leases.all();
     const checkpoint = leaseOf(await this.checkpoints, partition)?.checkpoint;
-    const since = Math.max(from, checkpoint ? timeOf(checkpoint.settled) : 0);
+    const settled = checkpoint && checkpoint.settled > begin ? checkpoint.settled : begin;
     const recent = (checkpoint?.recent[key] ?? 0) + 1;
-    if (since === 0 || recent > 1) return recent;
-    const unread = events.find(({ eventTime }) => eventTime >= since);
-    return unread ? firstVersionSince(this.parts.feed, unread, since, next) : events.at(-1)!.version + 1;
+    if (timeOf(settled) === 0 || recent > 1) return recent;
+    const unread = events.find((event) => feed.positionOf(event) > settled);
+    if (!unread) return events.at(-1)!.version + 1;
+    return (await firstVersionBehind(feed, unread, settled, next)).version;
   }
 
   /** Settles parked events as operators have asked; the streams of those that another process is settling are busy. */
@@ -166,7 +169,7 @@ export class PushedEvents {
   }
 }
 
-function byStream(events: readonly StoredEvent[]): readonly Pushed[] {
+function byStream(events: readonly PushedEvent[]): readonly Pushed[] {
   return [...grouped(events, ({ stream }) => streamHash(stream))].map(([key, found]) => ({
     key,
     stream: found[0]!.stream,

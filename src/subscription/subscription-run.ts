@@ -13,7 +13,7 @@ import type { Membership } from './membership.js';
 import { Parking } from './parking.js';
 import { PartitionRun } from './partition-run.js';
 import type { PoisonPolicy } from './projection.js';
-import { PushedEvents } from './pushed-events.js';
+import { PushedEvents, type PushedEvent } from './pushed-events.js';
 
 /** What is followed, and how. */
 export interface SubscriptionPlan {
@@ -102,7 +102,7 @@ export class SubscriptionRun {
    * @param endsAt by when to be ready; milliseconds since 1970
    * @returns those that have to be brought again
    */
-  async push(events: readonly StoredEvent[], endsAt: number): Promise<readonly StoredEvent[]> {
+  async push(events: readonly PushedEvent[], endsAt: number): Promise<readonly PushedEvent[]> {
     try {
       return await new PushedEvents(this, { ...this.plan, name: this.generation.name, endsAt }).handle(events);
     } catch (error) {

@@ -5,6 +5,7 @@ import { errorName } from './error-name.js';
 import type { EventHandler } from './event-handler.js';
 import { generationOf, type Generation } from './generation.js';
 import type { Membership } from './membership.js';
+import type { PushedEvent } from './pushed-events.js';
 import { SubscriptionError } from './subscription-errors.js';
 import { SubscriptionRun, type SubscriptionParts, type SubscriptionPlan } from './subscription-run.js';
 
@@ -85,7 +86,7 @@ export class Subscription {
    *
    * @returns those that have to be brought again
    */
-  async push(events: readonly StoredEvent[], endsAt: number): Promise<readonly StoredEvent[]> {
+  async push(events: readonly PushedEvent[], endsAt: number): Promise<readonly PushedEvent[]> {
     const own = events.filter(({ stream }) => this.plan.aggregateTypes.includes(stream.aggregateType));
     if (own.length === 0) return own;
     try {

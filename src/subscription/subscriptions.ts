@@ -14,6 +14,7 @@ import { checkpointAt } from './leases.js';
 import type { ParkedEvent } from './parking.js';
 import { pendingEvents } from './pending-events.js';
 import { PulledEvents } from './pulled-events.js';
+import type { PushedEvent } from './pushed-events.js';
 import { Rebuilding } from './rebuilding.js';
 import { StreamFollower, type StreamFollowerTiming } from './stream-follower.js';
 import { Subscription, type Controlled, type GenerationHandler } from './subscription.js';
@@ -239,7 +240,7 @@ export class Subscriptions {
    * @param endsAt by when to be ready; milliseconds since 1970
    * @returns those that have to be brought again, as one of the subscriptions has not handled them
    */
-  async push(events: readonly StoredEvent[], endsAt: number): Promise<ReadonlySet<StoredEvent>> {
+  async push(events: readonly PushedEvent[], endsAt: number): Promise<ReadonlySet<PushedEvent>> {
     const pushed = [...this.subscriptions].filter(([name]) => !this.worker.worksAt(name));
     const again = await Promise.all(pushed.map(([, subscription]) => subscription.push(events, endsAt)));
     return new Set(again.flat());

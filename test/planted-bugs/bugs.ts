@@ -23,6 +23,7 @@ const rebuild = (test: string): Catcher => ({ file: 'test/nest/rebuild.e2e-spec.
 const once = (test: string): Catcher => ({ file: 'test/dynamodb/exactly-once.int-spec.ts', test });
 const skipping = (test: string): Catcher => ({ file: 'test/subscription/skipping.spec.ts', test });
 const bookkeeping = (test: string): Catcher => ({ file: 'test/subscription/bookkeeping.int-spec.ts', test });
+const damaged = (test: string): Catcher => ({ file: 'test/nest/damaged-events.e2e-spec.ts', test });
 const codec = (test: string): Catcher => ({ file: 'test/event/codec.spec.ts', test });
 
 export const BUGS: readonly PlantedBug[] = [
@@ -589,7 +590,7 @@ export const BUGS: readonly PlantedBug[] = [
     name: 'query-believes-index-keys',
     harm: 'An item whose index key was altered shows one tenant the event of another.',
     file: 'dynamodb/index-reader.ts',
-    find: 'if (asked && stream.tenantId === tenantId && item.pk === streamKey(stream)) return event;',
+    find: 'if (asked && stream.tenantId === tenantId) return event;',
     replace: 'return event;',
     caughtBy: [queries('end with an error: an event of another')],
   },
@@ -910,6 +911,40 @@ export const BUGS: readonly PlantedBug[] = [
     find: "':version': position.fromVersion",
     replace: "':version': position.version",
     caughtBy: [bookkeeping('dynamodb moves positions forward, all together')],
+  },
+  {
+    name: 'lease-not-fenced',
+    harm: 'A process that stood still wakes up and moves the checkpoint of the one that has taken its slice.',
+    file: 'subscription/leases.ts',
+    find: 'if (await this.bookkeeping.write(this.subject, idOf(this.partition), lease, this.revision)) {',
+    replace: `const { revision = 0 } =
+      (await this.bookkeeping.entries(this.subject)).find(({ id }) => id === idOf(this.partition)) ?? {};
+    if (await this.bookkeeping.write(this.subject, idOf(this.partition), lease, revision)) {`,
+    caughtBy: [{ file: 'test/subscription/leases.spec.ts', test: 'fences off the one before' }],
+  },
+  {
+    name: 'forged-event-believed',
+    harm: 'Who may write the keys of one tenant shows projections an event as that of another tenant.',
+    file: 'dynamodb/items.ts',
+    find: 'if (!isKeyOf(event.stream, item.pk)) {',
+    replace: 'if (item.pk === undefined) {',
+    caughtBy: [damaged('is that of a tenant under the key of another')],
+  },
+  {
+    name: 'damaged-event-stops-all',
+    harm: 'One damaged event stops the projections of a quarter of all aggregates of its type.',
+    file: 'dynamodb/items.ts',
+    find: 'if (!(error instanceof CorruptStreamError)) throw error;',
+    replace: 'if (error) throw error;',
+    caughtBy: [damaged('holds up its aggregate alone')],
+  },
+  {
+    name: 'begins-behind-its-time',
+    harm: 'After a reset to the time of an event, that event is left out where the index shows it after the next one.',
+    file: 'subscription/first-version.ts',
+    find: 'feed.positionOf(earlier) <= position',
+    replace: 'earlier.eventTime <= Date.parse(position.slice(0, 24))',
+    caughtBy: [{ file: 'test/subscription/gate.spec.ts', test: 'what has the very time' }],
   },
   {
     name: 'held-aggregate-goes-on',

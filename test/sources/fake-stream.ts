@@ -10,6 +10,7 @@ import {
   type ShardPlace,
 } from '../../src/store/event-stream.js';
 import { EventStoreUnavailableError } from '../../src/store/store-errors.js';
+import { isReadable } from '../../src/store/stored-event.js';
 import { hashOf } from './hash.js';
 
 /** A record that is made when it is read, as a long stream would not fit into memory otherwise. */
@@ -153,7 +154,7 @@ export class FakeStream extends EventStream {
     const next = Number(at) + records.length;
     const isOver = shard.closed && next === shard.records.length;
     return {
-      events: records.flatMap((record) => eventOfRecord(record) ?? []),
+      events: records.flatMap((record) => eventOfRecord(record) ?? []).filter(isReadable),
       last: records.at(-1)?.dynamodb?.SequenceNumber,
       next: isOver ? undefined : this.iteratorAt(id, next),
     };

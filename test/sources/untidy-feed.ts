@@ -81,6 +81,10 @@ export class UntidyFeed extends EventFeed {
     return String(partitionOf(streamKey(stream)));
   }
 
+  override positionOf({ stream, eventTime }: Pick<StoredEvent, 'stream' | 'eventTime'>): string {
+    return `${positionAt(eventTime)}#${streamKey(stream)}`;
+  }
+
   override async read(partition: string, from: string, to: number): Promise<FeedPage> {
     this.show();
     const entries = this.shown[Number(partition)]!;
@@ -104,7 +108,7 @@ export class UntidyFeed extends EventFeed {
   }
 
   private hide(key: string, event: StoredEvent, lateMs: number): void {
-    const entry = { position: `${positionAt(event.eventTime)}#${key}`, event };
+    const entry = { position: this.positionOf(event), event };
     this.hidden.push({ from: Date.now() + lateMs, partition: partitionOf(key), entry });
   }
 
