@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import type { QueryCommandInput } from '@aws-sdk/lib-dynamodb';
 import { joinedKey, type StreamId } from '../event/stream-id.js';
 import {
   Bookkeeping,
@@ -21,7 +22,7 @@ import { RequestRefusedError, Sender } from './sender.js';
 export interface DynamoDbBookkeepingOptions {
   readonly client: DynamoDBClient;
   readonly tableName: string;
-  /** No operation takes longer; in milliseconds. */
+  /** No page of entries, and no other operation, takes longer; in milliseconds. */
   readonly deadlineMs: number;
 }
 
@@ -38,24 +39,23 @@ export class DynamoDbBookkeeping extends Bookkeeping {
   }
 
   override async entries<V>(subject: readonly string[]): Promise<readonly BookkeepingEntry<V>[]> {
-    const deadline = Deadline.after(this.options.deadlineMs);
     const entries: BookkeepingEntry<V>[] = [];
     let startKey: Item | undefined;
     do {
-      const { items, lastKey } = await this.sender.query(
-        {
-          TableName: this.options.tableName,
-          KeyConditionExpression: 'pk = :pk',
-          ExpressionAttributeValues: { ':pk': joinedKey(undefined, ...subject) },
-          ConsistentRead: true,
-          ...(startKey && { ExclusiveStartKey: startKey }),
-        },
-        deadline,
+      const { items, lastKey } = await this.ask(
+        { KeyConditionExpression: 'pk = :pk', ...(startKey && { ExclusiveStartKey: startKey }) },
+        { ':pk': joinedKey(undefined, ...subject) },
       );
       entries.push(...items.map((item) => entryFrom<V>(item)));
       startKey = lastKey;
     } while (startKey);
     return entries;
+  }
+
+  override async entry<V>(subject: readonly string[], id: string): Promise<BookkeepingEntry<V> | undefined> {
+    const key = { ':pk': joinedKey(undefined, ...subject), ':sk': id };
+    const { items } = await this.ask({ KeyConditionExpression: 'pk = :pk AND sk = :sk' }, key);
+    return items[0] && entryFrom<V>(items[0]);
   }
 
   override async write(subject: readonly string[], id: string, value: unknown, revision: number): Promise<boolean> {
@@ -98,17 +98,20 @@ export class DynamoDbBookkeeping extends Bookkeeping {
   override async positionsOf(projection: string, streams: readonly StreamId[]): Promise<readonly number[]> {
     const deadline = Deadline.after(this.options.deadlineMs);
     return sideBySide(streams, POSITIONS_AT_ONCE, async (stream) => {
-      const { items } = await this.sender.query(
-        {
-          TableName: this.options.tableName,
-          KeyConditionExpression: 'pk = :pk',
-          ExpressionAttributeValues: { ':pk': positionKey(projection, stream) },
-          ConsistentRead: true,
-        },
-        deadline,
-      );
+      const key = { ':pk': positionKey(projection, stream) };
+      const { items } = await this.ask({ KeyConditionExpression: 'pk = :pk' }, key, deadline);
       return positionFrom(items[0]);
     });
+  }
+
+  /** One page, as it is now. */
+  private ask(
+    query: Pick<QueryCommandInput, 'KeyConditionExpression' | 'ExclusiveStartKey'>,
+    key: Item,
+    deadline = Deadline.after(this.options.deadlineMs),
+  ) {
+    const { tableName: TableName } = this.options;
+    return this.sender.query({ TableName, ...query, ExpressionAttributeValues: key, ConsistentRead: true }, deadline);
   }
 
   private putOf({ subject, id, value, revision }: EntryWrite, writeId: string): TransactItem {

@@ -40,6 +40,9 @@ export abstract class Bookkeeping {
   /** All entries of a subject. @throws EventStoreUnavailableError */
   abstract entries<V>(subject: readonly string[]): Promise<readonly BookkeepingEntry<V>[]>;
 
+  /** @throws EventStoreUnavailableError */
+  abstract entry<V>(subject: readonly string[], id: string): Promise<BookkeepingEntry<V> | undefined>;
+
   /**
    * Writes an entry, as the revision behind the given one.
    *

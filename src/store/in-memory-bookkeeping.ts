@@ -17,6 +17,10 @@ export class InMemoryBookkeeping extends Bookkeeping {
     return structuredClone([...this.of(subject).values()]) as BookkeepingEntry<V>[];
   }
 
+  override async entry<V>(subject: readonly string[], id: string): Promise<BookkeepingEntry<V> | undefined> {
+    return structuredClone(this.of(subject).get(id)) as BookkeepingEntry<V> | undefined;
+  }
+
   override async write(subject: readonly string[], id: string, value: unknown, revision: number): Promise<boolean> {
     return this.put({ subject, id, value, revision });
   }

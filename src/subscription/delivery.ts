@@ -1,5 +1,6 @@
-import { streamName } from '../event/stream-id.js';
+import { streamName, type StreamId } from '../event/stream-id.js';
 import type { EventFeed } from '../store/event-feed.js';
+import { OperationAbortedError } from '../store/store-errors.js';
 import { isReadable, type StoredEvent, type UnreadableEvent } from '../store/stored-event.js';
 import { backoff, ignoreOutage, isOutage } from './backoff.js';
 import type { EventHandler } from './event-handler.js';
@@ -32,13 +33,14 @@ export class DeliveryEndedError extends Error {
 
 /** Brings admitted events to their handler: those of a stream in their order, many streams side by side. */
 export class Delivery {
-  /** Streams of which an event is parked, with its version: it waits, and so do all behind it. */
-  private readonly held = new Map<string, number>();
+  /** Streams of which an event is parked: it waits, and so do all behind it. */
+  private readonly held = new Map<string, Held>();
   /** Parked events that were skipped: until they are settled, they are not handled when they come again. */
   private readonly skipped = new Set<string>();
-  /** Parked events that are to be left out, where the subscription had stopped at them. */
-  private readonly discarded = new Map<string, ParkedEntry>();
-  private leftOut: ParkedEntry[] = [];
+  /** Parked events at which the subscription had stopped: they come again, and some are to be left out then. */
+  private stops: ParkedEntry[] = [];
+  /** Those of them that have come. */
+  private readonly behindUs: ParkedEntry[] = [];
   private handled = new Map<string, number>();
 
   constructor(
@@ -55,11 +57,9 @@ export class Delivery {
   remember(entries: readonly ParkedEntry[]): void {
     for (const entry of entries) {
       const { key, parked } = entry;
-      if (parked.poison === 'stop-aggregate') this.hold(key, parked.fromVersion);
+      if (parked.poison === 'stop-aggregate') this.hold(key, parked.stream, parked.fromVersion);
       if (parked.poison === 'skip') this.skipped.add(placeOf(key, parked.version));
-      if (parked.poison === 'stop-subscription' && parked.requested === 'discard') {
-        this.discarded.set(placeOf(key, parked.version), entry);
-      }
+      if (parked.poison === 'stop-subscription') this.stops.push(entry);
     }
   }
 
@@ -126,10 +126,10 @@ export class Delivery {
         if (poison !== 'skip' && this.held.has(key)) break;
       }
     } catch (error) {
-      if (isOutage(error)) throw error;
-      if (error instanceof DeliveryEndedError) {
+      if (isOutage(error) || error instanceof DeliveryEndedError) {
+        if (poison !== 'skip') this.hold(key, stream, next);
         // What waits may be more than there is time for, and each time is to bring it nearer to its end.
-        if (next > range.fromVersion) await this.parking.goOnFrom(entry, next);
+        if (next > range.fromVersion) await this.parking.goOnFrom(entry, next).catch(ignoreOutage);
         throw error;
       }
       await this.park(
@@ -145,11 +145,12 @@ export class Delivery {
     return { version: Math.max(version, next - 1), eventTime };
   }
 
-  /** Parked events that were left out since this was asked last. */
-  takeLeftOut(): readonly ParkedEntry[] {
-    const { leftOut } = this;
-    this.leftOut = [];
-    return leftOut;
+  /** Removes parked events at which the subscription had stopped, and which are behind it now. */
+  async removeBehindUs(): Promise<void> {
+    for (let [entry] = this.behindUs; entry; [entry] = this.behindUs) {
+      await this.parking.remove(entry);
+      this.behindUs.shift();
+    }
   }
 
   /** The last version of a stream that the delivery under way, or the one that just failed, has handled. */
@@ -162,12 +163,17 @@ export class Delivery {
     return this.held.has(key);
   }
 
-  private hold(key: string, version: number): void {
-    this.held.set(key, Math.min(version, this.held.get(key) ?? Infinity));
+  /** What is held back, by the hash of the stream. */
+  get heldStreams(): ReadonlyMap<string, Held> {
+    return this.held;
+  }
+
+  private hold(key: string, stream: StreamId, version: number): void {
+    this.held.set(key, { stream, version: Math.min(version, this.held.get(key)?.version ?? Infinity) });
   }
 
   private isHeldAt(key: string, version: number): boolean {
-    return version >= (this.held.get(key) ?? Infinity);
+    return version >= (this.held.get(key)?.version ?? Infinity);
   }
 
   private isPassedOver({ key, event, settling }: Keyed): boolean {
@@ -177,8 +183,17 @@ export class Delivery {
     if (settling?.poison === 'skip') return false;
     // Those before come again after a reset.
     if (this.isHeldAt(key, version)) return true;
-    const place = placeOf(key, version);
-    return this.skipped.has(place) || this.discarded.has(place);
+    const isLeftOut = ({ key: stopped, parked }: ParkedEntry) =>
+      stopped === key && parked.version === version && parked.requested === 'discard';
+    return this.skipped.has(placeOf(key, version)) || this.stops.some(isLeftOut);
+  }
+
+  private noteHandled(key: string, version: number): void {
+    this.handled.set(key, version);
+    const isBehind = (entry: ParkedEntry) => entry.key === key && entry.parked.version <= version;
+    if (!this.stops.some(isBehind)) return;
+    this.behindUs.push(...this.stops.filter(isBehind));
+    this.stops = this.stops.filter((entry) => !isBehind(entry));
   }
 
   /**
@@ -219,11 +234,7 @@ export class Delivery {
     if (this.signal.aborted) throw new DeliveryEndedError('signal');
     const wanted = batch.filter((each) => !this.isPassedOver(each));
     if (wanted.length > 0) await this.handleWanted(wanted);
-    for (const { key, event } of batch) {
-      this.handled.set(key, event.version);
-      const entry = this.discarded.get(placeOf(key, event.version));
-      if (entry) this.leftOut.push(entry);
-    }
+    for (const { key, event } of batch) this.noteHandled(key, event.version);
   }
 
   private async handleWanted(batch: readonly Keyed[]): Promise<void> {
@@ -232,7 +243,7 @@ export class Delivery {
       const events = batch.map(({ event }) => event);
       if (!events.every(isReadable)) throw new Error('One of the events has to be read again.');
       await this.handler.handle(events, this.signal, ({ stream, version }) => {
-        this.handled.set(streamHash(stream), version);
+        this.noteHandled(streamHash(stream), version);
       });
     } catch {
       if (this.signal.aborted) throw new DeliveryEndedError('signal');
@@ -241,7 +252,7 @@ export class Delivery {
         if (this.isHeldAt(each.key, each.event.version)) continue;
         await this.handleOne(each);
         // Those behind it may end the delivery, and this one is not to come again by that.
-        this.handled.set(each.key, each.event.version);
+        this.noteHandled(each.key, each.event.version);
       }
     }
   }
@@ -256,7 +267,8 @@ export class Delivery {
         if (each.settling?.late && this.handler.handleLate) return await this.handler.handleLate(event);
         return await this.handler.handle([event], this.signal, () => {});
       } catch (error) {
-        if (!isOutage(error)) failures++;
+        // One that ended by a signal of the handler's own was not refused for want of a database.
+        if (!isOutage(error) || error instanceof OperationAbortedError) failures++;
         else if (attempt % REPORT_EVERY === 2) this.report(`waits, and tries again: ${(error as Error).message}`);
         if (failures >= this.options.attempts) return this.park({ ...each, event: named(each.event) }, failures, error);
         await backoff(attempt, this.signal);
@@ -296,7 +308,7 @@ export class Delivery {
     if (poison === 'stop-aggregate') {
       // After a reset, another one may be parked behind it: that comes with what waits now.
       if (this.held.has(key)) await this.parking.removeBehind(event, poison).catch(ignoreOutage);
-      this.hold(key, fromVersion);
+      this.hold(key, event.stream, fromVersion);
     }
     if (poison === 'skip') this.skipped.add(placeOf(key, event.version));
     if (poison === 'stop-subscription') throw new DeliveryEndedError('poison');
@@ -308,6 +320,12 @@ export interface Settled {
   readonly version: number;
   /** Of the last event that was handled; 0 when there was none. */
   readonly eventTime: number;
+}
+
+/** From this version on a stream is held back. */
+export interface Held {
+  readonly stream: StreamId;
+  readonly version: number;
 }
 
 interface Keyed<E = StoredEvent | UnreadableEvent> {

@@ -19,7 +19,7 @@ export interface Passed {
 /** Streams that are remembered although nothing of them can come late any more; that spares a read when they go on. */
 const KEPT_STREAMS = 10_000;
 
-/** So many streams are looked over for older ones behind them: those of parked events are ahead while the feed catches up. */
+/** So many streams are looked over for older ones: those of parked events are ahead while the feed catches up. */
 const LOOKED_OVER = 1000;
 
 /**
@@ -88,8 +88,13 @@ export class Gate {
     let ahead = 0;
     for (const [key, passed] of this.streams) {
       if (this.streams.size <= KEPT_STREAMS || ahead === LOOKED_OVER) break;
-      if (passed.position > this.settled) ahead++;
-      else this.streams.delete(key);
+      // As the feed is read from there again.
+      if (passed.position < this.settled) this.streams.delete(key);
+      else {
+        ahead++;
+        // Others are looked over next time.
+        this.remember(key, passed);
+      }
     }
   }
 

@@ -1,5 +1,6 @@
+import { inspect } from 'node:util';
 import type { StreamId } from '../event/stream-id.js';
-import type { Bookkeeping } from '../store/bookkeeping.js';
+import type { Bookkeeping, BookkeepingEntry } from '../store/bookkeeping.js';
 import type { StoredEvent } from '../store/stored-event.js';
 import { streamHash } from './gate.js';
 import type { PoisonPolicy } from './projection.js';
@@ -51,7 +52,10 @@ export interface ParkedEntry extends ParkingState {
 }
 
 /** Why an event is set aside. */
-export type ParkingReason = Pick<StoredParkedEvent, 'partition' | 'poison' | 'attempts' | 'fromVersion' | 'late'> & {
+export type ParkingReason = Pick<
+  StoredParkedEvent,
+  'partition' | 'poison' | 'attempts' | 'fromVersion' | 'late' | 'requested'
+> & {
   readonly error: unknown;
 };
 
@@ -89,7 +93,7 @@ export class Parking {
       const outcome = await this.bookkeeping.project([position], [], entry);
       if (outcome.kind === 'stored') return;
       if (outcome.kind === 'outdated') revision = (await this.find(id))?.revision ?? 0;
-      else fromVersion = (await this.bookkeeping.positionsOf(this.subscription, [stream]))[0]! + 1;
+      else fromVersion = (await this.positionOf(stream)) + 1;
     }
     // It was stored, or parked, by another process, or it comes again after a reset. What is late says already of which
     // versions nothing is stored.
@@ -97,25 +101,41 @@ export class Parking {
   }
 
   async list(): Promise<readonly ParkedEntry[]> {
-    const entries = await this.bookkeeping.entries<StoredParkedEvent>(this.subject);
-    return entries.map(({ id, revision, value: { partition, late, settlingUntil, ...stored } }) => ({
-      revision,
-      partition,
-      ...(late && { late }),
-      ...(settlingUntil !== undefined && { settlingUntil }),
-      key: streamHash(stored.stream),
-      parked: { ...stored, subscription: this.subscription, id, parkedAt: new Date(stored.parkedAt) },
-    }));
+    return (await this.bookkeeping.entries<StoredParkedEvent>(this.subject)).map((entry) => this.entryFrom(entry));
   }
 
   /** As it stands now. */
   async find(id: string): Promise<ParkedEntry | undefined> {
-    return (await this.list()).find(({ parked }) => parked.id === id);
+    const entry = await this.bookkeeping.entry<StoredParkedEvent>(this.subject, id);
+    return entry && this.entryFrom(entry);
   }
 
-  /** @returns false when another request came first */
-  async request(entry: ParkedEntry, requested: 'retry' | 'discard'): Promise<boolean> {
-    return this.rewrite({ ...entry, parked: { ...entry.parked, requested } });
+  /** Asks for something, unless that was asked for already: the entry would be another than the one that is being settled. */
+  async request(entry: ParkedEntry, requested: 'retry' | 'discard'): Promise<void> {
+    // It may be written anew meanwhile, as where it fails again.
+    for (let latest: ParkedEntry | undefined = entry; latest && latest.parked.requested !== requested;) {
+      if (await this.rewrite({ ...latest, parked: { ...latest.parked, requested } })) return;
+      latest = await this.find(entry.parked.id);
+    }
+  }
+
+  /**
+   * Parks what a process still holds back behind a parked event that another one has settled, and asks for it to be
+   * handled: from where that one has come to.
+   *
+   * @returns nothing where an event of the stream is parked after all
+   */
+  async parkBehind(stream: StreamId, version: number, partition: string): Promise<ParkedEntry | undefined> {
+    const key = streamHash(stream);
+    const entries = await this.list();
+    if (entries.some((entry) => entry.key === key && entry.parked.poison === 'stop-aggregate')) return undefined;
+    const fromVersion = Math.max(version, (await this.positionOf(stream)) + 1);
+    // As where what waits behind an event is being handled: the next one may not be there yet.
+    const event = { stream, version: fromVersion - 1, eventId: '', eventType: '', commitId: '' };
+    const error = new Error('Another process has settled the event behind which this one was held back.');
+    const poison = 'stop-aggregate';
+    await this.park(event, { partition, poison, attempts: 0, fromVersion, requested: 'retry', error });
+    return this.find(idOf(event));
   }
 
   /**
@@ -149,10 +169,26 @@ export class Parking {
     return this.bookkeeping.remove(this.subject, parked.id, revision);
   }
 
+  private entryFrom({ id, revision, value }: BookkeepingEntry<StoredParkedEvent>): ParkedEntry {
+    const { partition, late, settlingUntil, ...stored } = value;
+    return {
+      revision,
+      partition,
+      ...(late && { late }),
+      ...(settlingUntil !== undefined && { settlingUntil }),
+      key: streamHash(stored.stream),
+      parked: { ...stored, subscription: this.subscription, id, parkedAt: new Date(stored.parkedAt) },
+    };
+  }
+
   private async rewrite({ parked, revision, key: _key, ...state }: ParkedEntry): Promise<boolean> {
     const { subscription: _subscription, id, parkedAt, ...rest } = parked;
     const value: StoredParkedEvent = { ...rest, ...state, parkedAt: parkedAt.toISOString() };
     return this.bookkeeping.write(this.subject, id, value, revision);
+  }
+
+  private async positionOf(stream: StreamId): Promise<number> {
+    return (await this.bookkeeping.positionsOf(this.subscription, [stream]))[0]!;
   }
 
   private get subject(): readonly string[] {
@@ -176,7 +212,12 @@ function describe(error: unknown): ParkedEvent['error'] {
   const { name, message, stack } = (error ?? {}) as Partial<Record<'name' | 'message' | 'stack', unknown>>;
   return {
     name: typeof name === 'string' ? name.slice(0, MAX_TEXT) : 'unknown failure',
-    message: (typeof message === 'string' ? message : String(error)).slice(0, MAX_TEXT),
+    message: (typeof message === 'string' ? message : thrownText(error)).slice(0, MAX_TEXT),
     ...(typeof stack === 'string' && { stack: stack.slice(0, MAX_TEXT) }),
   };
+}
+
+/** Anything can be thrown, also what `String` has no text for. */
+function thrownText(thrown: unknown): string {
+  return typeof thrown === 'string' ? thrown : inspect(thrown);
 }

@@ -1,7 +1,7 @@
 import { positionAt, timeOf, type EventFeed, type FeedEvent } from '../store/event-feed.js';
 import type { StoredEvent } from '../store/stored-event.js';
 import { backoff, isOutage, pause } from './backoff.js';
-import { Delivery, DeliveryEndedError, type DeliveryOptions } from './delivery.js';
+import { Delivery, DeliveryEndedError, type DeliveryOptions, type Settled } from './delivery.js';
 import type { EventHandler } from './event-handler.js';
 import { FeedReader, type FeedTiming } from './feed-reader.js';
 import { firstVersionBehind } from './first-version.js';
@@ -40,9 +40,14 @@ const MAX_OFFERED = 1000;
 /** A partition that is so far behind, in milliseconds, takes no offers: it has to read what is older first. */
 const NEAR_MS = 15_000;
 
+/** While the database is out of reach, one in so many attempts is reported. */
+const REPORT_EVERY = 20;
+
 /** A parked event that is to be settled. */
 interface Request {
   readonly entry: ParkedEntry;
+  /** Once it is, and only its entry has to be removed. */
+  settled?: Settled & { readonly entry: ParkedEntry };
   /** Whether the feed is known to bring events before it, once that was asked. */
   isExpected?: boolean;
 }
@@ -54,6 +59,8 @@ export class PartitionRun {
   private readonly gate: Gate;
   private readonly delivery: Delivery;
   private readonly requests: Request[] = [];
+  /** Streams that are held back here, though nothing of them seems to be parked any more. */
+  private readonly released = new Set<string>();
   private readonly offered: FeedEvent[] = [];
   private naptime = new AbortController();
   private count: number;
@@ -118,8 +125,19 @@ export class PartitionRun {
     this.naptime.abort();
   }
 
-  /** Asks for a parked event to be handled, or left out, between two pages. */
-  settleParked(entry: ParkedEntry): void {
+  /**
+   * Looks at what is parked in all of the subscription: between two pages, what was asked for is settled, and what this
+   * process still holds back behind an event that another one has settled goes on.
+   */
+  settleParked(entries: readonly ParkedEntry[]): void {
+    const own = entries.filter(({ partition }) => partition === this.partition);
+    for (const entry of own) if (entry.parked.requested) this.request(entry);
+    const parked = new Set(own.map(({ key }) => key));
+    for (const key of this.delivery.heldStreams.keys()) if (!parked.has(key)) this.released.add(key);
+    if (this.released.size > 0) this.wake();
+  }
+
+  private request(entry: ParkedEntry): void {
     const { id, poison } = entry.parked;
     // One at which the subscription had stopped comes again in its turn.
     if (poison === 'stop-subscription' || this.requests.some(({ entry: { parked } }) => parked.id === id)) return;
@@ -143,7 +161,9 @@ export class PartitionRun {
           break;
         }
         if (!isOutage(error)) throw error;
-        await backoff(failures++, signal);
+        if (++failures % REPORT_EVERY === 0)
+          this.parts.report(`${this.partition} waits, and tries again: ${(error as Error).message}`);
+        await backoff(failures - 1, signal);
       }
     }
     return this.giveBack('stopped');
@@ -152,17 +172,13 @@ export class PartitionRun {
   private async lookAtParked(): Promise<void> {
     const entries = (await this.parts.parking.list()).filter(({ partition }) => partition === this.partition);
     this.delivery.remember(entries);
-    for (const entry of entries) if (entry.parked.requested) this.settleParked(entry);
+    this.settleParked(entries);
     this.knowsParked = true;
   }
 
   private async step(): Promise<void> {
-    for (const [index, request] of this.requests.entries()) {
-      if (await this.comesLater(request)) continue;
-      await this.settle(request.entry);
-      this.requests.splice(index, 1);
-      return;
-    }
+    if (this.released.size > 0) await this.goOnBehindOthers();
+    const settled = await this.settleNext();
     const offered = this.offered.splice(0);
     if (offered.length > 0) {
       await this.handle(offered, 0);
@@ -170,7 +186,7 @@ export class PartitionRun {
     }
     const page = await this.reader.read(this.ending.signal);
     if (!page) {
-      await this.nap();
+      if (!settled) await this.nap();
       return;
     }
     for (let start = 0; start < page.events.length; start += CHUNK) {
@@ -183,6 +199,27 @@ export class PartitionRun {
     page.done();
     this.gate.settle(this.reader.places.settled);
     await this.saveIfDue();
+  }
+
+  /** Settles the first parked event that may be, between two pages. */
+  private async settleNext(): Promise<boolean> {
+    for (const [index, request] of this.requests.entries()) {
+      if (await this.comesLater(request)) continue;
+      await this.settle(request);
+      this.requests.splice(index, 1);
+      return true;
+    }
+    return false;
+  }
+
+  /** What is held back here behind events that another process has settled is parked, and settled in its turn. */
+  private async goOnBehindOthers(): Promise<void> {
+    for (const key of this.released) {
+      const held = this.delivery.heldStreams.get(key);
+      const entry = held && (await this.parts.parking.parkBehind(held.stream, held.version, this.partition));
+      if (entry) this.request(entry);
+      this.released.delete(key);
+    }
   }
 
   private async handle(events: readonly FeedEvent[], completeUntil: number): Promise<void> {
@@ -222,19 +259,25 @@ export class PartitionRun {
     if (passed !== undefined) return passed < first - 1;
     const { settled } = this.reader.places;
     if (request.isExpected === undefined) {
-      const due = await firstVersionBehind(this.parts.feed, { stream, version: first }, settled);
+      // It is enough to know of the one before it.
+      const before = Math.max(1, first - 1);
+      const due = await firstVersionBehind(this.parts.feed, { stream, version: first }, settled, before);
       // What cannot be read keeps nothing waiting.
       request.isExpected = due.isCertain && due.version < first;
     }
     return request.isExpected;
   }
 
-  private async settle({ parked: { id } }: ParkedEntry): Promise<void> {
-    const entry = await this.parts.parking.find(id);
-    // It comes with one before it that was parked meanwhile, or has failed again.
-    if (!entry?.parked.requested) return;
-    const { parked, key } = entry;
-    const { version, eventTime } = await this.delivery.settle(entry);
+  private async settle(request: Request): Promise<void> {
+    const { key, parked } = request.entry;
+    if (!request.settled) {
+      const entry = await this.parts.parking.find(parked.id);
+      // It comes with one before it that was parked meanwhile, or has failed again; or another process has settled it.
+      if (!entry) this.released.add(key);
+      if (!entry?.parked.requested) return;
+      request.settled = { entry, ...(await this.delivery.settle(entry)) };
+    }
+    const { entry, version, eventTime } = request.settled;
     // The feed may show it only later.
     const place = positionAt(eventTime + 1);
     if (parked.poison !== 'skip') this.gate.pass(key, version, place > this.lead ? place : this.lead);
@@ -249,7 +292,7 @@ export class PartitionRun {
     if (!(this.unsaved || emptied) || now - this.savedAt < this.options.checkpointEveryMs) return;
     const checkpoint = this.checkpoint(RECENT_IN_CHECKPOINT);
     await this.lease.save(checkpoint);
-    for (const entry of this.delivery.takeLeftOut()) await this.parts.parking.remove(entry);
+    await this.delivery.removeBehindUs();
     this.savedAt = now;
     this.unsaved = false;
     this.recentSaved = Object.keys(checkpoint.recent).length > 0;
@@ -262,6 +305,7 @@ export class PartitionRun {
   private async giveBack(end: PartitionEnd): Promise<PartitionEnd> {
     try {
       await this.lease.release(this.checkpoint(RECENT_AT_RELEASE));
+      await this.delivery.removeBehindUs();
     } catch (error) {
       if (error instanceof LeaseLostError) return 'lost';
       if (!isOutage(error)) throw error;

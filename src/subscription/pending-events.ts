@@ -8,22 +8,26 @@ import { Gate, streamHash } from './gate.js';
 import { checkpointAt, leaseOf } from './leases.js';
 import type { SubscriptionRun } from './subscription-run.js';
 
-/** What is stored and not handled, by the checkpoints: parked events and what waits behind them, and then the feed. */
+/** What is stored and not handled, by the checkpoints: the feed, and then parked events and what waits behind them. */
 export async function* pendingEvents(
   { plan, partitions, leases, parking, feed }: SubscriptionRun,
   registry: EventRegistry,
 ): AsyncIterable<RecordedEvent> {
-  async function* recordedIn(stream: StreamId, range: ReadRange): AsyncIterable<RecordedEvent> {
-    for await (const event of feed.readStream(stream, range)) yield* recordedVersionFrom(event, registry).events;
-  }
   const [all, parked] = await Promise.all([leases.all(), parking.list()]);
   for (const partition of partitions) {
+    const own = parked.filter((entry) => entry.partition === partition);
+    const waiting = own.filter(({ parked: { poison } }) => poison !== 'stop-subscription');
+    const skipped = new Set(
+      waiting.flatMap(({ key, parked: { poison, version } }) => (poison === 'skip' ? [`${key}#${version}`] : [])),
+    );
+    async function* recordedIn(stream: StreamId, key: string, range: ReadRange): AsyncIterable<RecordedEvent> {
+      for await (const event of feed.readStream(stream, range)) {
+        if (!skipped.has(`${key}#${event.version}`)) yield* recordedVersionFrom(event, registry).events;
+      }
+    }
     const held = new Map<string, number>();
-    for (const { key, parked: each } of parked.filter((entry) => entry.partition === partition)) {
-      if (each.poison === 'stop-subscription') continue;
+    for (const { key, parked: each } of waiting) {
       if (each.poison === 'stop-aggregate') held.set(key, Math.min(each.fromVersion, held.get(key) ?? Infinity));
-      const toVersion = each.poison === 'skip' ? { toVersion: each.version } : {};
-      yield* recordedIn(each.stream, { fromVersion: each.fromVersion, ...toVersion });
     }
     const checkpoint = leaseOf(all, partition)?.checkpoint ?? checkpointAt(plan.from);
     const gate = new Gate(feed, checkpoint.settled, checkpoint.recent, checkpoint.lead);
@@ -34,10 +38,17 @@ export async function* pendingEvents(
         const key = streamHash(stream);
         if (toVersion >= (held.get(key) ?? Infinity)) continue;
         const admitted = await gate.admit(key, found, false);
-        if (admitted) yield* recordedIn(stream, { fromVersion: admitted.fromVersion, toVersion });
+        if (admitted) yield* recordedIn(stream, key, { fromVersion: admitted.fromVersion, toVersion });
       }
       more = page.more;
       from = page.events.at(-1)?.position ?? from;
+      gate.settle(from);
+    }
+    // Behind those before them, which come again after a reset.
+    for (const { parked: each } of waiting) {
+      const { stream, fromVersion, version, poison } = each;
+      const range = poison === 'skip' ? { fromVersion, toVersion: version } : { fromVersion };
+      for await (const event of feed.readStream(stream, range)) yield* recordedVersionFrom(event, registry).events;
     }
   }
 }

@@ -97,7 +97,7 @@ export class PushedEvents {
       const handled = handledIn(stream);
       if (handled >= stream.next && !delivery.isHeld(stream.key)) await this.moveTo(stream.stream, handled);
     });
-    for (const entry of delivery.takeLeftOut()) await this.parts.parking.remove(entry);
+    await delivery.removeBehindUs();
     if (!ended) return [];
     if (!(ended.error instanceof DeliveryEndedError && ended.error.reason === 'signal')) throw ended.error;
     return going

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Bookkeeping } from '../store/bookkeeping.js';
 import type { EventFeed } from '../store/event-feed.js';
 import type { StoredEvent } from '../store/stored-event.js';
@@ -36,6 +37,9 @@ export interface SubscriptionParts {
 
 const CHECKPOINT_EVERY_MS = 1000;
 
+/** The run in which a handler is called. */
+const running = new AsyncLocalStorage<PartitionRun>();
+
 /** One generation of a subscription in this process: the partitions that it holds, and their runs. */
 export class SubscriptionRun {
   readonly parking: Parking;
@@ -46,9 +50,9 @@ export class SubscriptionRun {
   private readonly runs = new Map<string, { readonly run: PartitionRun; readonly over: Promise<void> }>();
   /**
    * Whether a partition may be kept as this process's that it does not read. Others leave it alone, as this process is
-   * alive.
+   * alive. A loop that was left during an outage may have left some, and begins anew under the same name.
    */
-  private mayHaveLeftOver = false;
+  private mayHaveLeftOver = true;
   private requests = -1;
   private resets = 0;
 
@@ -133,9 +137,10 @@ export class SubscriptionRun {
     await this.settled();
   }
 
-  /** Waits for the runs that are ending. */
+  /** Waits for the runs that are ending, but for the one whose handler asks for it. */
   async settled(): Promise<void> {
-    await Promise.all([...this.runs.values()].filter(({ run }) => run.isEnding).map(({ over }) => over));
+    const ending = [...this.runs.values()].filter(({ run }) => run.isEnding && run !== running.getStore());
+    await Promise.all(ending.map(({ over }) => over));
   }
 
   /** Tells all partitions to end, after what they are handling. */
@@ -179,8 +184,8 @@ export class SubscriptionRun {
     const { feed, handler, parking, report } = this;
     const options = { ...this.plan, timing: this.parts.timing, checkpointEveryMs: CHECKPOINT_EVERY_MS };
     const run = new PartitionRun(lease, { feed, handler, parking, report }, options);
-    const over = run
-      .run()
+    const over = running
+      .run(run, () => run.run())
       .then(async (end) => {
         if (end === 'poison') await this.stopForGood();
       })
@@ -197,16 +202,22 @@ export class SubscriptionRun {
 
   private async stopForGood(): Promise<void> {
     const { controls } = this.parts;
+    const isStopped = async () =>
+      (await this.parking.list()).some(({ parked }) => parked.poison === 'stop-subscription' && !parked.requested);
+    const turn = (from: Control['state'], to: Control['state']) =>
+      controls.change(this.generation.generation, (control) =>
+        control.state === from ? { ...control, state: to } : control,
+      );
     // The event may have been settled while others that were under way came to their end.
-    const entries = await this.parking.list();
-    if (!entries.some(({ parked }) => parked.poison === 'stop-subscription' && !parked.requested)) return;
-    await controls.change(this.generation.generation, (control) => ({ ...control, state: 'stopped' }));
+    if (!(await isStopped())) return;
+    await turn('running', 'stopped');
+    // Or just now.
+    if (!(await isStopped())) await turn('stopped', 'running');
   }
 
   private async settleParked(): Promise<void> {
-    for (const entry of await this.parking.list()) {
-      if (entry.parked.requested) this.runs.get(entry.partition)?.run.settleParked(entry);
-    }
+    const entries = await this.parking.list();
+    for (const { run } of this.runs.values()) run.settleParked(entries);
   }
 }
 

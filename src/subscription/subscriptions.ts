@@ -36,6 +36,7 @@ export class Subscriptions {
   private readonly subscriptions = new Map<string, Subscription>();
   private readonly worker: Worker;
   private readonly pulled = new Set<PulledEvents>();
+  private isStopped = false;
 
   constructor(
     private readonly feed: EventFeed,
@@ -77,11 +78,13 @@ export class Subscriptions {
 
   /** Begins to read, for all that are known or one of them. Without any, nothing is read or written. */
   start(...names: readonly string[]): void {
+    this.isStopped = false;
     this.worker.start(names.length > 0 ? names : this.names);
   }
 
   /** Ends after the events that are being handled, with a checkpoint behind them. Loops that pull events end, too. */
   async stop(): Promise<void> {
+    this.isStopped = true;
     for (const pulled of this.pulled) pulled.end();
     await this.worker.stop();
   }
@@ -89,23 +92,27 @@ export class Subscriptions {
   /**
    * Follows events for a loop that pulls them.
    *
-   * @throws SubscriptionError when the name is taken in this process, or it begins at no time
+   * @throws SubscriptionError when the name is taken in this process, it begins at no time, or the application is closing
    */
   pull({ name, aggregateTypes, from = 'beginning', signal }: SubscribeOptions): EventSubscription {
+    if (this.isStopped)
+      throw new SubscriptionError(`"${name}" cannot be followed any more: the application is closing.`);
     const begun = () => {
       this.subscriptions.get(name)?.goOn();
       this.worker.tickSoon();
     };
+    const end = () => pulled.end();
     const left = () => {
+      signal?.removeEventListener('abort', end);
       this.pulled.delete(pulled);
       return this.drop(name);
     };
     const pulled = new PulledEvents(this.registry, begun, left);
     this.add(planOf({ name, aggregateTypes, from }), pulled);
     this.pulled.add(pulled);
-    signal?.addEventListener('abort', () => pulled.end(), { once: true });
-    if (signal?.aborted) pulled.end();
-    this.start(name);
+    signal?.addEventListener('abort', end, { once: true });
+    if (signal?.aborted) end();
+    this.worker.start([name]);
     return pulled;
   }
 
@@ -262,14 +269,16 @@ export class Subscriptions {
     const { poison } = entry.parked;
     if ((poison === 'skip' && what === 'discard') || (poison === 'stop-subscription' && what === 'retry')) {
       await run.parking.remove(entry);
-      if (poison === 'stop-subscription') await this.resume(subscription);
-      return;
+    } else {
+      await run.parking.request(entry, what);
     }
-    // Asked for twice, it would be another entry than the one that is being settled, and come again.
-    if (entry.parked.requested !== what) await run.parking.request(entry, what);
-    await this.control(subscription, (control) => ({ ...control, requests: control.requests + 1 }));
-    if (poison === 'stop-subscription') await this.resume(subscription);
-    else await this.worker.tickNow();
+    await this.control(subscription, ({ state, requests, ...control }) => ({
+      ...control,
+      requests: requests + 1,
+      // A pause stays.
+      state: poison === 'stop-subscription' && state === 'stopped' ? 'running' : state,
+    }));
+    this.worker.tickTogether();
   }
 
   private async setState(name: string, state: Control['state']): Promise<void> {

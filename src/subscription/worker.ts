@@ -9,6 +9,9 @@ import type { Subscription } from './subscription.js';
 /** So often a lease is renewed while it lasts. */
 const RENEWALS = 3;
 
+/** Requests of operators wait so long for others, as each look reads all that is parked; in milliseconds. */
+const TOGETHER_MS = 200;
+
 /** This process's part in the subscriptions: it shows that it is alive, and sees now and then what is its own to do. */
 export class Worker {
   private readonly membership: Membership;
@@ -18,6 +21,7 @@ export class Worker {
   private readonly leaving = new Set<string>();
   private ticking: Promise<void> = Promise.resolve();
   private timer: NodeJS.Timeout | undefined;
+  private tickAt = Infinity;
   private follower: StreamFollower | undefined;
   /** All work is done in the context in which this was made, and not in that of a command that asks for it. */
   private readonly scope = new AsyncResource('SubscriptionWorker');
@@ -68,7 +72,13 @@ export class Worker {
 
   tickSoon(delayMs = 0): void {
     clearTimeout(this.timer);
+    this.tickAt = performance.now() + delayMs;
     this.timer = setTimeout(() => void this.tickNow(), delayMs);
+  }
+
+  /** Looks once for all that ask within a moment. */
+  tickTogether(): void {
+    if (this.active.size > 0 && this.tickAt > performance.now() + TOGETHER_MS) this.tickSoon(TOGETHER_MS);
   }
 
   /** Looks at once for what there is to do, and returns when it has begun. */
@@ -80,6 +90,8 @@ export class Worker {
   private async tick(): Promise<void> {
     if (this.active.size === 0) return;
     clearTimeout(this.timer);
+    this.tickAt = Infinity;
+    const began = performance.now();
     // While this process stood still, others may have taken over what it reads; where nothing happens, it hears of that
     // by nothing else, and would go on counting it as its share.
     if (!this.membership.isCurrent) this.endAll();
@@ -93,7 +105,9 @@ export class Worker {
     }
     // Others may have taken over by now what this process still reads.
     if (!this.membership.isCurrent) this.endAll();
-    if (this.active.size > 0) this.tickSoon(this.leaseMs / RENEWALS);
+    // A tick during an outage takes long, and others count from when the last one renewed.
+    const nextAt = began + this.leaseMs / RENEWALS;
+    if (this.active.size > 0 && this.tickAt > nextAt) this.tickSoon(Math.max(0, nextAt - performance.now()));
   }
 
   /** What one fails with is no reason to keep the others from their share. */

@@ -20,6 +20,10 @@ export class BookkeepingLink extends Bookkeeping {
     return this.reached.entries(subject);
   }
 
+  override async entry<V>(subject: readonly string[], id: string): Promise<BookkeepingEntry<V> | undefined> {
+    return this.reached.entry(subject, id);
+  }
+
   override async write(subject: readonly string[], id: string, value: unknown, revision: number): Promise<boolean> {
     return this.reached.write(subject, id, value, revision);
   }

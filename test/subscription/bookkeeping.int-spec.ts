@@ -38,6 +38,17 @@ describe.each(['memory', 'dynamodb'] as const)('bookkeeping, %s', (storage) => {
     ]);
   });
 
+  it('finds one entry by its subject and id', async () => {
+    const bookkeeping = await open[storage]();
+    const [mine, others] = [subject(), subject()];
+    await bookkeeping.write(mine, 'a', { text: 'old' }, 0);
+    await bookkeeping.write(mine, 'a', { text: 'new' }, 1);
+    await bookkeeping.write(mine, 'ab', {}, 0);
+    expect(await bookkeeping.entry(mine, 'a')).toEqual({ id: 'a', revision: 2, value: { text: 'new' } });
+    expect(await bookkeeping.entry(mine, 'aa')).toBeUndefined();
+    expect(await bookkeeping.entry(others, 'a')).toBeUndefined();
+  });
+
   it('lets one of several writers in who saw the same revision', async () => {
     const bookkeeping = await open[storage]();
     const mine = subject();
@@ -85,4 +96,29 @@ describe.each(['memory', 'dynamodb'] as const)('bookkeeping, %s', (storage) => {
       stored,
     );
   });
+});
+
+it('reads more entries than one deadline has time for, page by page', async () => {
+  const tables = newTableNames();
+  await provisionTables(client, tables);
+  const slow = newClient();
+  const deadlineMs = 1000;
+  let queries = 0;
+  slow.middlewareStack.add(
+    (next, { commandName }) =>
+      async (args) => {
+        if (commandName === 'QueryCommand') {
+          queries++;
+          await new Promise((resolve) => setTimeout(resolve, 0.4 * deadlineMs));
+        }
+        return next(args);
+      },
+    { step: 'initialize', name: 'slow' },
+  );
+  const bookkeeping = new DynamoDbBookkeeping({ client: slow, tableName: tables.bookkeeping, deadlineMs });
+  const text = 'x'.repeat(390_000);
+  for (let index = 0; index < 8; index++) await bookkeeping.write(['large'], String(index), { text }, 0);
+  expect(await bookkeeping.entries(['large'])).toHaveLength(8);
+  expect(queries).toBeGreaterThan(2);
+  slow.destroy();
 });

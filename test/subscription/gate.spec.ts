@@ -73,3 +73,36 @@ describe('where nothing is known of a stream, the gate begins with', () => {
     await expect(begin(world, positionAt(0))).rejects.toThrow(EventStoreUnavailableError);
   });
 });
+
+describe('of very many streams, the gate', () => {
+  const world = newWorld();
+  const at = (time: number) => ({ eventTime: time, version: 1 });
+  const streams = Array.from({ length: 12_000 }, (_, index) => streamOf(`s-${index}`));
+
+  async function pass(gate: Gate, index: number, time: number): Promise<boolean> {
+    const event = { stream: streams[index]!, ...at(time) };
+    const position = world.feed.positionOf(event);
+    return (await gate.admit(streamHash(event.stream), { position, event }, true)) !== undefined;
+  }
+
+  it('keeps the one at the settled position, as the feed is read from there again', async () => {
+    const gate = new Gate(world.feed, positionAt(0), {}, positionAt(0));
+    const settled = 1_000_000;
+    await pass(gate, 0, settled);
+    for (let index = 1; index < streams.length; index++) await pass(gate, index, 1000 + index);
+    gate.settle(world.feed.positionOf({ stream: streams[0]!, eventTime: settled }));
+    expect(await pass(gate, 0, settled)).toBe(false);
+    expect(gate.passedOf(streamHash(streams[1]!))).toBeUndefined();
+  });
+
+  it('forgets those that are settled, though many that went on long ago are not', async () => {
+    const gate = new Gate(world.feed, positionAt(0), {}, positionAt(0));
+    // As parked events are, that were settled while the feed catches up.
+    for (let index = 0; index < 1000; index++) gate.pass(streamHash(streams[index]!), 1, positionAt(1_000_000));
+    for (let index = 1000; index < streams.length; index++) await pass(gate, index, 1000 + index);
+    for (let times = 0; times < 3; times++) gate.settle(positionAt(500_000));
+    const known = streams.filter((stream) => gate.passedOf(streamHash(stream)) !== undefined);
+    expect(known).toHaveLength(10_000);
+    expect(gate.passedOf(streamHash(streams[0]!))).toBeDefined();
+  });
+});

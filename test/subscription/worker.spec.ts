@@ -37,3 +37,26 @@ it.each(['resume', 'reset'] as const)('handles events outside of the context in 
   await until(() => seen.of('a').length === 1);
   expect(seen.contexts).toEqual([undefined]);
 });
+
+it('renews by the time of the last look, and not of its end', async () => {
+  const world = newWorld({ leaseMs: 900 });
+  const [subscriptions, seen] = [world.newSubscriptions(), new SeenEvents()];
+  open.push(subscriptions);
+  subscriptions.add({ ...PLAN, name: 'seen', attempts: 1, poison: 'stop-aggregate' }, seen);
+  const { bookkeeping } = world;
+  const write = bookkeeping.write.bind(bookkeeping);
+  const renewals: number[] = [];
+  bookkeeping.write = async (subject, ...args) => {
+    if (subject[0] === 'workers') {
+      renewals.push(performance.now());
+      // As DynamoDB is now and then.
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+    return write(subject, ...args);
+  };
+  subscriptions.start();
+  await until(() => renewals.length === 4);
+  const between = renewals.slice(1).map((time, index) => time - renewals[index]!);
+  // A third of the lease, of which the renewal itself takes two thirds.
+  expect(Math.min(...between)).toBeLessThan(400);
+});

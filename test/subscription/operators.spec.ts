@@ -1,0 +1,336 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { EventStoreUnavailableError, OperationAbortedError, SubscriptionError } from '../../src/index.js';
+import type { StoredEvent } from '../../src/store/stored-event.js';
+import type { Lease } from '../../src/subscription/leases.js';
+import type { ParkedEvent } from '../../src/subscription/parking.js';
+import { Parking } from '../../src/subscription/parking.js';
+import type { SubscriptionPlan } from '../../src/subscription/subscription-run.js';
+import type { Subscriptions } from '../../src/subscription/subscriptions.js';
+import { newWorld, PLAN, streamOf } from '../contract/subscription-source-contract.js';
+import { collect } from '../setup/collect.js';
+import { until } from '../setup/until.js';
+import { SeenEvents } from '../sources/seen-events.js';
+import type { SubscriptionWorld } from '../sources/subscription-world.js';
+
+/** What operators do in one process, or in several, while events come. */
+describe('a subscription', () => {
+  let world: SubscriptionWorld;
+  let seen: SeenEvents;
+  const open: Subscriptions[] = [];
+
+  beforeEach(() => {
+    [world, seen] = [newWorld(), new SeenEvents()];
+  });
+  afterEach(async () => {
+    await Promise.all(open.splice(0).map((subscriptions) => subscriptions.stop()));
+  });
+
+  /** A process that knows the subscription; `start` lets it work at it. */
+  function newProcess(plan: Partial<SubscriptionPlan> = {}): Subscriptions {
+    const subscriptions = world.newSubscriptions();
+    subscriptions.add({ ...PLAN, name: 'seen', attempts: 1, poison: 'stop-aggregate', ...plan }, seen);
+    open.push(subscriptions);
+    return subscriptions;
+  }
+
+  function start(plan: Partial<SubscriptionPlan> = {}): Subscriptions {
+    const subscriptions = newProcess(plan);
+    subscriptions.start();
+    return subscriptions;
+  }
+
+  const parked = () => new Parking(world.bookkeeping, 'seen').list();
+  const isParked = (count: number) => until(async () => (await parked()).length === count);
+  const first = async (): Promise<ParkedEvent> => (await parked())[0]!.parked;
+
+  describe('with a parked event that another process settles', () => {
+    const endsAt = () => Date.now() + 10_000;
+
+    it('goes on behind it', async () => {
+      start();
+      seen.failing = ({ version }) => version === 2;
+      world.write(streamOf('a'), { events: 3 });
+      await isParked(1);
+      seen.failing = () => false;
+      const other = newProcess();
+      await other.retry(await first());
+      // Another aggregate's event brings it to its part.
+      await other.push(world.write(streamOf('b'), { lateMs: Infinity }), endsAt());
+      expect(await parked()).toEqual([]);
+      expect(seen.of('a')).toEqual([1, 2, 3]);
+      world.write(streamOf('a'), { events: 2 });
+      await until(() => seen.of('a').length === 5);
+      expect(seen.of('a')).toEqual([1, 2, 3, 4, 5]);
+      await isParked(0);
+    });
+
+    it('goes on behind it where it was asked to settle it as well', async () => {
+      const process = start();
+      seen.failing = ({ version }) => version === 2;
+      world.write(streamOf('a'), { events: 3 });
+      await isParked(1);
+      seen.failing = () => false;
+      const { bookkeeping } = world;
+      const entry = bookkeeping.entry.bind(bookkeeping);
+      let looks = 0;
+      bookkeeping.entry = async (...args) => {
+        // First the operator looks, then the process that is about to settle it: the other one is quicker.
+        if (++looks === 2) await newProcess().push(world.write(streamOf('b'), { lateMs: Infinity }), endsAt());
+        return entry(...args);
+      };
+      await process.retry(await first());
+      await until(() => looks > 2);
+      expect(seen.of('a')).toEqual([1, 2, 3]);
+      world.write(streamOf('a'));
+      await until(() => seen.of('a').length >= 4);
+      expect(seen.of('a')).toEqual([1, 2, 3, 4]);
+      await isParked(0);
+    });
+  });
+
+  describe('with many parked events that are retried', () => {
+    const ids = Array.from({ length: 30 }, (_, index) => `a-${index}`);
+    let process: Subscriptions;
+
+    beforeEach(async () => {
+      process = start();
+      seen.failing = () => true;
+      for (const id of ids) world.write(streamOf(id), { lateMs: 0 });
+      await isParked(ids.length);
+      seen.failing = () => false;
+    });
+
+    it('reads what is parked a few times', async () => {
+      const { bookkeeping } = world;
+      const entries = bookkeeping.entries.bind(bookkeeping);
+      let reads = 0;
+      bookkeeping.entries = (subject) => {
+        if (subject[0] === 'parked') reads++;
+        return entries(subject);
+      };
+      for (const { parked: each } of await parked()) await process.retry(each);
+      await until(() => ids.every((id) => seen.of(id).length === 1));
+      expect(reads).toBeLessThan(6);
+    });
+
+    it('handles others between two of them', async () => {
+      const { feed, bookkeeping } = world;
+      const slice = feed.partitionOf(streamOf('b'));
+      const neighbours = ids.filter((id) => feed.partitionOf(streamOf(id)) === slice);
+      const blocks = neighbours.map((id) => seen.blockAt(1, id));
+      const entries = await parked();
+      for (const entry of entries.slice(1)) await new Parking(bookkeeping, 'seen').request(entry, 'retry');
+      await process.retry(entries[0]!.parked);
+      await until(() => blocks.some(({ isReached }) => isReached));
+      const [{ eventTime }] = world.write(streamOf('b'), { lateMs: 0 }) as [StoredEvent];
+      await until(() => Date.now() > eventTime + world.settings.timing.marginMs);
+      for (const { open: openOne } of blocks) openOne();
+      await until(() => ids.every((id) => seen.of(id).length === 1) && seen.of('b').length === 1);
+      const inSlice = seen.all
+        .map(({ stream }) => stream.aggregateId)
+        .filter((id) => [...neighbours, 'b'].includes(id));
+      expect(neighbours.length).toBeGreaterThan(3);
+      expect(inSlice.indexOf('b')).toBeLessThan(inSlice.length - 1);
+    });
+  });
+
+  it('can be paused by its own handler', async () => {
+    const process = start();
+    let isPaused = false;
+    const handle = seen.handle.bind(seen);
+    seen.handle = async (events) => {
+      await handle(events);
+      await process.pause('seen');
+      isPaused = true;
+    };
+    world.write(streamOf('a'));
+    await until(() => isPaused);
+    expect(seen.of('a')).toEqual([1]);
+    seen.handle = handle;
+    await process.resume('seen');
+    world.write(streamOf('a'));
+    await until(() => seen.of('a').length === 2);
+    expect(seen.of('a')).toEqual([1, 2]);
+  });
+
+  it('cannot be begun any more when the application closes, and leaves nothing of its signal', async () => {
+    const process = world.newSubscriptions();
+    const signal = new AbortController().signal;
+    let listeners = 0;
+    const [add, remove] = [signal.addEventListener.bind(signal), signal.removeEventListener.bind(signal)];
+    signal.addEventListener = ((...args: Parameters<typeof add>) => (listeners++, add(...args))) as typeof add;
+    signal.removeEventListener = ((...args: Parameters<typeof add>) => (listeners--, remove(...args))) as typeof add;
+    const loop = collect(process.pull({ name: 'pulled', aggregateTypes: ['account'], signal }));
+    await process.stop();
+    await loop;
+    expect(listeners).toBe(0);
+    expect(() => process.pull({ name: 'pulled', aggregateTypes: ['account'] })).toThrow(SubscriptionError);
+    expect(() => process.pull({ name: 'pulled', aggregateTypes: ['account'] })).toThrow('closing');
+  });
+
+  describe('that stops at an event', () => {
+    beforeEach(() => {
+      seen.failing = ({ version }) => version === 2;
+    });
+    const state = async (process: Subscriptions) => (await process.status('seen', 0)).state;
+
+    it('has nothing parked once it has gone on by resume', async () => {
+      const process = start({ poison: 'stop-subscription' });
+      world.write(streamOf('a'), { events: 3 });
+      await until(async () => (await state(process)) === 'stopped');
+      seen.failing = () => false;
+      await process.resume('seen');
+      await until(() => seen.of('a').length === 3);
+      await isParked(0);
+    });
+
+    it('has nothing parked once it was left out, though it ends at once', async () => {
+      const process = start({ poison: 'stop-subscription' });
+      world.write(streamOf('a'), { events: 3 });
+      await until(async () => (await state(process)) === 'stopped');
+      const { bookkeeping } = world;
+      const write = bookkeeping.write.bind(bookkeeping);
+      bookkeeping.write = async (...args) => {
+        const { owner, checkpoint } = args[2] as Lease;
+        if (owner && checkpoint?.handled) throw new EventStoreUnavailableError('It is away.');
+        return write(...args);
+      };
+      await process.discard(await first());
+      await until(() => seen.of('a').length === 2);
+      await process.stop();
+      expect(seen.of('a')).toEqual([1, 3]);
+      expect(await parked()).toEqual([]);
+    });
+
+    it('runs on where the event is settled while it stops', async () => {
+      const { bookkeeping } = world;
+      const write = bookkeeping.write.bind(bookkeeping);
+      bookkeeping.write = async (...args) => {
+        if ((args[2] as { state?: string }).state === 'stopped') {
+          seen.failing = () => false;
+          for (const entry of await parked()) await new Parking(bookkeeping, 'seen').remove(entry);
+        }
+        return write(...args);
+      };
+      const process = start({ poison: 'stop-subscription' });
+      world.write(streamOf('a'), { events: 3 });
+      await until(() => seen.of('a').length === 3);
+      expect(await state(process)).toBe('running');
+    });
+
+    it.each(['retry', 'discard'] as const)('stays paused where that was asked for before %s', async (what) => {
+      const process = start({ poison: 'stop-subscription' });
+      world.write(streamOf('a'), { events: 3 });
+      await until(async () => (await state(process)) === 'stopped');
+      await process.pause('seen');
+      await process[what](await first());
+      expect(await state(process)).toBe('paused');
+    });
+  });
+
+  it('handles nothing again of a tail that it has handled, where its parked event cannot be removed at once', async () => {
+    const process = start();
+    seen.failing = ({ version }) => version === 2;
+    world.write(streamOf('a'), { events: 5 });
+    await isParked(1);
+    seen.failing = () => false;
+    const { bookkeeping } = world;
+    const remove = bookkeeping.remove.bind(bookkeeping);
+    let outages = 0;
+    bookkeeping.remove = async (...args) => {
+      if (args[0][0] === 'parked' && outages++ < 2) throw new EventStoreUnavailableError('It is away.');
+      return remove(...args);
+    };
+    await process.retry(await first());
+    await isParked(0);
+    expect(outages).toBe(3);
+    expect(seen.of('a')).toEqual([1, 2, 3, 4, 5]);
+  });
+
+  it('goes on with a tail where an outage has broken it off', async () => {
+    const process = start();
+    seen.failing = ({ version }) => version === 2;
+    world.write(streamOf('a'), { events: 5 });
+    await isParked(1);
+    seen.failing = () => false;
+    const { feed } = world;
+    const readStream = feed.readStream.bind(feed);
+    let outages = 0;
+    feed.readStream = async function* (...args) {
+      for await (const event of readStream(...args)) {
+        if (event.version === 4 && outages++ < 2) throw new EventStoreUnavailableError('It is away.');
+        yield event;
+      }
+    };
+    await process.retry(await first());
+    await isParked(0);
+    expect(outages).toBeGreaterThan(2);
+    expect(seen.of('a')).toEqual([1, 2, 3, 4, 5]);
+  });
+
+  it('asks for one version where a retry may have to wait for others, however long the aggregate is', async () => {
+    const process = start();
+    seen.failing = ({ version }) => version === 40;
+    world.write(streamOf('a'), { events: 40 });
+    await isParked(1);
+    await process.pause('seen');
+    const { feed } = world;
+    const [readStream, read] = [feed.readStream.bind(feed), feed.read.bind(feed)];
+    let versions = 0;
+    feed.readStream = async function* (...args) {
+      for await (const event of readStream(...args)) {
+        versions++;
+        yield event;
+      }
+    };
+    let isAway = true;
+    feed.read = async (...args) => {
+      if (isAway) throw new EventStoreUnavailableError('It is away.');
+      return read(...args);
+    };
+    await process.reset('seen', new Date(0));
+    await process.retry(await first());
+    await process.resume('seen');
+    await until(() => versions > 0);
+    expect(versions).toBe(1);
+    isAway = false;
+    seen.failing = () => false;
+    await isParked(0);
+    expect(seen.of('a').at(-1)).toBe(40);
+  });
+
+  it('lists what is pending of an aggregate in order, after a reset to before its parked event', async () => {
+    const process = start();
+    seen.failing = ({ version }) => version === 3;
+    for (let version = 1; version <= 4; version++) world.write(streamOf('a'));
+    await isParked(1);
+    await until(() => seen.of('a').length === 2);
+    await process.pause('seen');
+    await process.reset('seen', new Date(0));
+    expect((await collect(process.pending('seen'))).map(({ version }) => version)).toEqual([1, 2, 3, 4]);
+  });
+
+  it('lists a skipped event as pending once, though the feed brings it as well', async () => {
+    const process = start({ poison: 'skip' });
+    seen.failing = ({ version }) => version === 2;
+    world.write(streamOf('a'), { events: 3 });
+    await isParked(1);
+    await until(() => seen.of('a').length === 2);
+    await process.pause('seen');
+    await process.reset('seen', new Date(0));
+    expect((await collect(process.pending('seen'))).map(({ version }) => version)).toEqual([1, 3, 2]);
+  });
+
+  it.each([
+    ['that ended by a signal of its own', () => new OperationAbortedError('It took too long.')],
+    ['that throws what has no text', () => Object.create(null) as object],
+  ])('parks the event of a handler %s', async (_, thrown) => {
+    start();
+    seen.handle = async () => {
+      throw thrown();
+    };
+    world.write(streamOf('a'));
+    await isParked(1);
+    expect((await first()).error.message).not.toBe('');
+  });
+});
