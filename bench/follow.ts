@@ -26,6 +26,10 @@ import { clientFor, createTables } from '../test/campaigns/tables.js';
 
 const SLICES = 4;
 const ROUNDS = 3;
+/** What the command is to find, on an idle machine. */
+const LEAST_RATIO = 0.5;
+/** Under a second, and the safety margin of one. */
+const LONGEST_WAIT_MS = 2000;
 const COMMITS = 40;
 
 /** Does nothing, as reading is what is measured. */
@@ -59,7 +63,11 @@ async function main(args: readonly string[]): Promise<void> {
       );
     }
     console.log(`catch-up: ${median(ratios).toFixed(2)} of the plain Query loop (median of ${ROUNDS})`);
-    await live(client, tables.names, events);
+    const waitMs = await live(client, tables.names, events);
+    if (median(ratios) < LEAST_RATIO || waitMs > LONGEST_WAIT_MS) {
+      console.error(`Too slow: it is to be ${LEAST_RATIO} at least, and ${LONGEST_WAIT_MS} ms at most.`);
+      process.exitCode = 1;
+    }
   } finally {
     await tables.drop();
     client.destroy();
@@ -111,7 +119,8 @@ async function catchUp(client: DynamoDBClient, tables: TableNames, events: numbe
   return seconds;
 }
 
-async function live(client: DynamoDBClient, tables: TableNames, events: number): Promise<void> {
+/** Milliseconds from commit to projection, at the median. */
+async function live(client: DynamoDBClient, tables: TableNames, events: number): Promise<number> {
   const { application, readings } = await start(client, tables, 'bench-live');
   const subscriptions = application.get(Subscriptions);
   subscriptions.start();
@@ -135,6 +144,7 @@ async function live(client: DynamoDBClient, tables: TableNames, events: number):
   await sleep(60_000);
   console.log(`idle: ${counted()} requests in a minute, for one projection of one aggregate type`);
   await application.close();
+  return median(waits);
 }
 
 async function start(

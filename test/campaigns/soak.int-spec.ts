@@ -4,7 +4,7 @@ import { soak } from './soak.js';
 describe('a short soak', () => {
   it('runs, measures and finds no growth', async () => {
     const { figures, violations } = await soak.run(
-      { minutes: 0.1, rate: 60, faults: 0.05 },
+      { minutes: 0.06, rate: 60, faults: 0.05 },
       { endpoint: process.env.DYNAMODB_ENDPOINT!, seed: 1, progress: () => {} },
     );
     expect(violations).toEqual([]);

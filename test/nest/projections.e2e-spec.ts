@@ -349,6 +349,8 @@ describe.each<Storage>(['memory', 'dynamodb'])('a loop that pulls events, %s', (
       await subscriptions.reset('seen', new Date());
       expect((await subscriptions.status('pulled')).state).toBe('paused');
       await subscriptions.discard(parked!);
+      expect((await subscriptions.status('pulled')).state).toBe('paused');
+      await subscriptions.resume('pulled');
       expect(await first).toMatchObject({ value: { version: 3 } });
     });
   });

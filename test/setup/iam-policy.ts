@@ -72,17 +72,17 @@ function holds(
 const WILDCARDS: Readonly<Record<string, string>> = { '*': '[^]*', '?': '[^]' };
 
 function isLike(pattern: string, value: string, context: IamRequest['context']): boolean {
+  const known = expressions.get(pattern);
+  if (known) return known.test(value);
   const parts = resolved(pattern, context, WILDCARDS);
-  return parts !== undefined && expression(`^${parts.join('')}$`).test(value);
+  if (parts === undefined) return false;
+  const expression = new RegExp(`^${parts.join('')}$`, 'u');
+  // Variables have another value with each request, but for those that stand for a wildcard.
+  if (!/\$\{[^*?$]/.test(pattern)) expressions.set(pattern, expression);
+  return expression.test(value);
 }
 
 const expressions = new Map<string, RegExp>();
-
-function expression(source: string): RegExp {
-  const known = expressions.get(source) ?? new RegExp(source, 'u');
-  expressions.set(source, known);
-  return known;
-}
 
 /** A pattern part by part, with its variables filled in; nothing when one has no value, as nothing matches then. */
 function resolved(

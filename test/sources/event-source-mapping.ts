@@ -39,6 +39,13 @@ export class FakeEventSourceMapping {
     private readonly mishaps: MappingMishaps,
   ) {}
 
+  /** Whether all that the stream has was handled. */
+  get isThrough(): boolean {
+    return [...this.stream.all.values()].every(
+      (shard) => this.finished.has(shard) || this.places.get(shard) === shard.records.length,
+    );
+  }
+
   enable(invoke: StreamFunction): void {
     this.ending = new AbortController();
     this.over = this.follow(invoke, this.ending.signal);

@@ -102,14 +102,14 @@ it('reads more entries than one deadline has time for, page by page', async () =
   const tables = newTableNames();
   await provisionTables(client, tables);
   const slow = newClient();
-  const deadlineMs = 1000;
+  const deadlineMs = 2000;
   let queries = 0;
   slow.middlewareStack.add(
     (next, { commandName }) =>
       async (args) => {
         if (commandName === 'QueryCommand') {
           queries++;
-          await new Promise((resolve) => setTimeout(resolve, 0.4 * deadlineMs));
+          await new Promise((resolve) => setTimeout(resolve, 0.35 * deadlineMs));
         }
         return next(args);
       },
@@ -117,8 +117,8 @@ it('reads more entries than one deadline has time for, page by page', async () =
   );
   const bookkeeping = new DynamoDbBookkeeping({ client: slow, tableName: tables.bookkeeping, deadlineMs });
   const text = 'x'.repeat(390_000);
-  for (let index = 0; index < 8; index++) await bookkeeping.write(['large'], String(index), { text }, 0);
-  expect(await bookkeeping.entries(['large'])).toHaveLength(8);
+  for (let index = 0; index < 11; index++) await bookkeeping.write(['large'], String(index), { text }, 0);
+  expect(await bookkeeping.entries(['large'])).toHaveLength(11);
   expect(queries).toBeGreaterThan(2);
   slow.destroy();
 });
