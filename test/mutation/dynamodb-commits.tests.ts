@@ -1,4 +1,8 @@
 // What tests commits, reads and bookkeeping in src/dynamodb, the quick ones first.
+import '../dynamodb/failure.spec.js';
+import '../dynamodb/item-parts.spec.js';
+import '../dynamodb/commit-protocol.spec.js';
+import '../dynamodb/deadline.spec.js';
 import '../dynamodb/items.int-spec.js';
 import '../dynamodb/stored-formats.int-spec.js';
 import '../dynamodb/shared-client.int-spec.js';
