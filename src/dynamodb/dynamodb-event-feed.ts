@@ -1,7 +1,7 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { QueryCommandInput } from '@aws-sdk/lib-dynamodb';
 import { streamKey, type StreamId } from '../event/stream-id.js';
-import { EventFeed, positionAt, type FeedPage, type FeedPace } from '../store/event-feed.js';
+import { EventFeed, positionAt, type FeedEvent, type FeedPage, type FeedPace } from '../store/event-feed.js';
 import type { ReadRange } from '../store/event-store.js';
 import { versionRange } from '../store/read-range.js';
 import type { StoredEvent } from '../store/stored-event.js';
@@ -51,14 +51,21 @@ export class DynamoDbEventFeed extends EventFeed {
     signal?: AbortSignal,
     limit?: number,
   ): Promise<FeedPage> {
-    const deadline = Deadline.after(this.options.deadlineMs, signal);
-    const input = feedQuery(this.options.tableName, partition, from, to);
-    const { items, more } = await this.sender.query(limit ? { ...input, Limit: limit } : input, deadline);
-    const events = items.flatMap((item) => {
-      const event = eventFrom(item);
-      return event ? [{ position: String(item.feedPosition), event }] : [];
-    });
-    return { events, more };
+    const input = { ...feedQuery(this.options.tableName, partition, from, to), ...(limit && { Limit: limit }) };
+    const events: FeedEvent[] = [];
+    for (let startKey: Item | undefined; ;) {
+      const { items, more, lastKey } = await this.sender.query(
+        { ...input, ...(startKey && { ExclusiveStartKey: startKey }) },
+        Deadline.after(this.options.deadlineMs, signal),
+      );
+      for (const item of items) {
+        const event = eventFrom(item);
+        if (event) events.push({ position: String(item.feedPosition), event });
+      }
+      // Nothing but items of others, or what was there before, does not say from where on to read.
+      if (!more || events.some(({ position }) => position > from)) return { events, more };
+      startKey = lastKey;
+    }
   }
 
   override async count(partition: string, from: string, to: number): Promise<number> {

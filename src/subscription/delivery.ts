@@ -7,7 +7,7 @@ import type { EventHandler } from './event-handler.js';
 import { errorName } from './error-name.js';
 import { streamHash, type Admitted } from './gate.js';
 import { grouped } from './grouped.js';
-import type { Parkable, ParkedEntry, Parking } from './parking.js';
+import type { Held, Parkable, ParkedEntry, Parking } from './parking.js';
 import type { PoisonPolicy } from './projection.js';
 
 export interface DeliveryOptions {
@@ -224,7 +224,9 @@ export class Delivery {
         // Otherwise the versions before would count as held back with the event, and nobody came back to them.
         await handleBatch();
         // One of them may be parked by now, and the event waits behind that.
-        if (!this.isHeldAt(key, next)) return this.park({ key, event: named(event) }, attempt + 1, error, next);
+        if (this.isHeldAt(key, next)) break;
+        this.handler.unreadable?.(error);
+        return this.park({ key, event: named(event) }, attempt + 1, error, next);
       }
     }
     yield event;
@@ -259,10 +261,11 @@ export class Delivery {
 
   private async handleOne(each: Keyed): Promise<void> {
     let failures = 0;
+    let event = isReadable(each.event) ? each.event : undefined;
     for (let attempt = 0; ; attempt++) {
       if (this.signal.aborted) throw new DeliveryEndedError('signal');
       try {
-        const event = isReadable(each.event) ? each.event : await this.readAgain(each.event);
+        event ??= await this.readAgain(each.event);
         if (!this.handler.wants(event.eventType)) return;
         if (each.settling?.late && this.handler.handleLate) return await this.handler.handleLate(event);
         return await this.handler.handle([event], this.signal, () => {});
@@ -270,7 +273,10 @@ export class Delivery {
         // One that ended by a signal of the handler's own was not refused for want of a database.
         if (!isOutage(error) || error instanceof OperationAbortedError) failures++;
         else if (attempt % REPORT_EVERY === 2) this.report(`waits, and tries again: ${(error as Error).message}`);
-        if (failures >= this.options.attempts) return this.park({ ...each, event: named(each.event) }, failures, error);
+        if (failures >= this.options.attempts) {
+          if (!event) this.handler.unreadable?.(error);
+          return this.park({ ...each, event: event ?? named(each.event) }, failures, error);
+        }
         await backoff(attempt, this.signal);
       }
     }
@@ -320,12 +326,6 @@ export interface Settled {
   readonly version: number;
   /** Of the last event that was handled; 0 when there was none. */
   readonly eventTime: number;
-}
-
-/** From this version on a stream is held back. */
-export interface Held {
-  readonly stream: StreamId;
-  readonly version: number;
 }
 
 interface Keyed<E = StoredEvent | UnreadableEvent> {

@@ -17,6 +17,9 @@ export interface EventHandler {
    */
   handle(events: readonly StoredEvent[], signal: AbortSignal, handled: (event: StoredEvent) => void): Promise<void>;
 
+  /** Told of an event that cannot be read, before it is parked. */
+  unreadable?(error: unknown): void;
+
   /** Handles one event whose turn has passed, where that is another matter. */
   handleLate?(event: StoredEvent): Promise<void>;
 }

@@ -4,7 +4,7 @@ import { isOutage } from './backoff.js';
 
 export interface FirstVersion {
   readonly version: number;
-  /** False where nothing is known of this version, as it cannot be read, nor of those before it. */
+  /** False where one of the versions from here on could not be read, so that nobody knows where it lies. */
   readonly isCertain: boolean;
 }
 
@@ -21,20 +21,24 @@ export async function firstVersionBehind(
   lowest = 1,
 ): Promise<FirstVersion> {
   let first = version;
+  let isCertain = true;
   // Most often the version before is older, and one event is all that is read.
   for (let limit = 1; first > lowest; limit *= 10) {
     const range = { fromVersion: lowest, toVersion: first - 1, direction: 'backward' as const, limit };
     const before = first;
     try {
       for await (const earlier of feed.readStream(stream, range)) {
-        if (feed.positionOf(earlier) <= position) return { version: first, isCertain: true };
+        if (feed.positionOf(earlier) <= position) return { version: first, isCertain };
         first = earlier.version;
       }
+      // None of those before is there.
+      if (first === before) return { version: first - 1, isCertain: false };
     } catch (error) {
       if (isOutage(error)) throw error;
-      return { version: first - 1, isCertain: false };
+      // The next one cannot be read. It counts as behind, and those before it may be.
+      first--;
+      isCertain = false;
     }
-    if (first === before) return { version: first - 1, isCertain: false };
   }
-  return { version: first, isCertain: true };
+  return { version: first, isCertain };
 }

@@ -29,6 +29,8 @@ const LOOKED_OVER = 1000;
 export class Gate {
   /** By the hash of the stream, the one that went on longest ago first. */
   private readonly streams = new Map<string, Passed>();
+  /** Where looking for settled ones goes on. */
+  private lookedOver = this.streams.entries();
 
   /**
    * @param settled the position up to which nothing comes late any more: all up to there has passed
@@ -85,16 +87,16 @@ export class Gate {
   /** @param position up to which nothing comes late any more */
   settle(position: string): void {
     if (position > this.settled) this.settled = position;
-    let ahead = 0;
-    for (const [key, passed] of this.streams) {
-      if (this.streams.size <= KEPT_STREAMS || ahead === LOOKED_OVER) break;
-      // As the feed is read from there again.
-      if (passed.position < this.settled) this.streams.delete(key);
-      else {
-        ahead++;
-        // Others are looked over next time.
-        this.remember(key, passed);
+    for (let kept = 0; this.streams.size > KEPT_STREAMS && kept < LOOKED_OVER;) {
+      const next = this.lookedOver.next();
+      if (next.done) {
+        this.lookedOver = this.streams.entries();
+        return;
       }
+      const [key, passed] = next.value;
+      // As the feed is read from the settled position again.
+      if (passed.position < this.settled) this.streams.delete(key);
+      else kept++;
     }
   }
 

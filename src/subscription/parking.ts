@@ -59,6 +59,12 @@ export type ParkingReason = Pick<
   readonly error: unknown;
 };
 
+/** From this version on a stream is held back. */
+export interface Held {
+  readonly stream: StreamId;
+  readonly version: number;
+}
+
 /** Longer texts of errors are cut off: an entry has to stay small, whatever an error quotes. */
 const MAX_TEXT = 2000;
 
@@ -123,12 +129,18 @@ export class Parking {
    * Parks what a process still holds back behind a parked event that another one has settled, and asks for it to be
    * handled: from where that one has come to.
    *
-   * @returns nothing where an event of the stream is parked after all
+   * @param entries all that is parked now
+   * @returns nothing where an event of the stream is parked after all, and nobody has asked for it
    */
-  async parkBehind(stream: StreamId, version: number, partition: string): Promise<ParkedEntry | undefined> {
+  async parkBehind(
+    { stream, version }: Held,
+    partition: string,
+    entries: readonly ParkedEntry[],
+  ): Promise<ParkedEntry | undefined> {
     const key = streamHash(stream);
-    const entries = await this.list();
-    if (entries.some((entry) => entry.key === key && entry.parked.poison === 'stop-aggregate')) return undefined;
+    const known = entries.find((entry) => entry.key === key && entry.parked.poison === 'stop-aggregate');
+    // It may be this one, where an outage came behind it.
+    if (known) return known.parked.requested ? known : undefined;
     const fromVersion = Math.max(version, (await this.positionOf(stream)) + 1);
     // As where what waits behind an event is being handled: the next one may not be there yet.
     const event = { stream, version: fromVersion - 1, eventId: '', eventType: '', commitId: '' };

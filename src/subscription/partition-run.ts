@@ -40,6 +40,9 @@ const MAX_OFFERED = 1000;
 /** A partition that is so far behind, in milliseconds, takes no offers: it has to read what is older first. */
 const NEAR_MS = 15_000;
 
+/** Of what others have settled, so many streams are looked at between two pages. */
+const RELEASED_AT_ONCE = 25;
+
 /** While the database is out of reach, one in so many attempts is reported. */
 const REPORT_EVERY = 20;
 
@@ -186,7 +189,7 @@ export class PartitionRun {
     }
     const page = await this.reader.read(this.ending.signal);
     if (!page) {
-      if (!settled) await this.nap();
+      if (!settled && this.released.size === 0) await this.nap();
       return;
     }
     for (let start = 0; start < page.events.length; start += CHUNK) {
@@ -214,9 +217,11 @@ export class PartitionRun {
 
   /** What is held back here behind events that another process has settled is parked, and settled in its turn. */
   private async goOnBehindOthers(): Promise<void> {
-    for (const key of this.released) {
+    const { parking } = this.parts;
+    const entries = await parking.list();
+    for (const key of [...this.released].slice(0, RELEASED_AT_ONCE)) {
       const held = this.delivery.heldStreams.get(key);
-      const entry = held && (await this.parts.parking.parkBehind(held.stream, held.version, this.partition));
+      const entry = held && (await parking.parkBehind(held, this.partition, entries));
       if (entry) this.request(entry);
       this.released.delete(key);
     }

@@ -14,21 +14,19 @@ export async function* pendingEvents(
   registry: EventRegistry,
 ): AsyncIterable<RecordedEvent> {
   const [all, parked] = await Promise.all([leases.all(), parking.list()]);
+  const waiting = parked.filter(({ parked: { poison } }) => poison !== 'stop-subscription');
+  const skipped = new Set<string>();
+  const held = new Map<string, number>();
+  for (const { key, parked: each } of waiting) {
+    if (each.poison === 'stop-aggregate') held.set(key, Math.min(each.fromVersion, held.get(key) ?? Infinity));
+    else skipped.add(`${key}#${each.version}`);
+  }
+  async function* recordedIn(stream: StreamId, key: string, range: ReadRange): AsyncIterable<RecordedEvent> {
+    for await (const event of feed.readStream(stream, range)) {
+      if (!skipped.has(`${key}#${event.version}`)) yield* recordedVersionFrom(event, registry).events;
+    }
+  }
   for (const partition of partitions) {
-    const own = parked.filter((entry) => entry.partition === partition);
-    const waiting = own.filter(({ parked: { poison } }) => poison !== 'stop-subscription');
-    const skipped = new Set(
-      waiting.flatMap(({ key, parked: { poison, version } }) => (poison === 'skip' ? [`${key}#${version}`] : [])),
-    );
-    async function* recordedIn(stream: StreamId, key: string, range: ReadRange): AsyncIterable<RecordedEvent> {
-      for await (const event of feed.readStream(stream, range)) {
-        if (!skipped.has(`${key}#${event.version}`)) yield* recordedVersionFrom(event, registry).events;
-      }
-    }
-    const held = new Map<string, number>();
-    for (const { key, parked: each } of waiting) {
-      if (each.poison === 'stop-aggregate') held.set(key, Math.min(each.fromVersion, held.get(key) ?? Infinity));
-    }
     const checkpoint = leaseOf(all, partition)?.checkpoint ?? checkpointAt(plan.from);
     const gate = new Gate(feed, checkpoint.settled, checkpoint.recent, checkpoint.lead);
     for (let from = checkpoint.settled, more = true; more;) {
@@ -44,11 +42,11 @@ export async function* pendingEvents(
       from = page.events.at(-1)?.position ?? from;
       gate.settle(from);
     }
-    // Behind those before them, which come again after a reset.
-    for (const { parked: each } of waiting) {
-      const { stream, fromVersion, version, poison } = each;
-      const range = poison === 'skip' ? { fromVersion, toVersion: version } : { fromVersion };
-      for await (const event of feed.readStream(stream, range)) yield* recordedVersionFrom(event, registry).events;
-    }
+  }
+  // Behind those before them, which come again after a reset; and behind all others, as some cannot be read.
+  for (const { parked: each } of waiting) {
+    const { stream, fromVersion, version, poison } = each;
+    const range = poison === 'skip' ? { fromVersion, toVersion: version } : { fromVersion };
+    for await (const event of feed.readStream(stream, range)) yield* recordedVersionFrom(event, registry).events;
   }
 }

@@ -69,6 +69,11 @@ export class PulledEvents implements EventHandler, EventSubscription {
     }
   }
 
+  unreadable(error: unknown): void {
+    this.failure = { error };
+    this.wake();
+  }
+
   ack(recorded: RecordedEvent): void {
     if (!this.given.has(recorded)) {
       throw new SubscriptionError(
@@ -121,10 +126,7 @@ export class PulledEvents implements EventHandler, EventSubscription {
     try {
       return stored.map((event) => ({ event, waiting: new Set(recordedVersionFrom(event, this.registry).events) }));
     } catch (error) {
-      if (stored.length === 1) {
-        this.failure = { error };
-        this.wake();
-      }
+      if (stored.length === 1) this.unreadable(error);
       throw error;
     }
   }

@@ -37,8 +37,8 @@ export interface SubscriptionParts {
 
 const CHECKPOINT_EVERY_MS = 1000;
 
-/** The run in which a handler is called. */
-const running = new AsyncLocalStorage<PartitionRun>();
+/** Set in all that a run does, the work of handlers among it. */
+const isInHandler = new AsyncLocalStorage<true>();
 
 /** One generation of a subscription in this process: the partitions that it holds, and their runs. */
 export class SubscriptionRun {
@@ -137,10 +137,10 @@ export class SubscriptionRun {
     await this.settled();
   }
 
-  /** Waits for the runs that are ending, but for the one whose handler asks for it. */
+  /** Waits for the runs that are ending; not where a handler asks for it, as two of them would wait for each other. */
   async settled(): Promise<void> {
-    const ending = [...this.runs.values()].filter(({ run }) => run.isEnding && run !== running.getStore());
-    await Promise.all(ending.map(({ over }) => over));
+    if (isInHandler.getStore()) return;
+    await Promise.all([...this.runs.values()].filter(({ run }) => run.isEnding).map(({ over }) => over));
   }
 
   /** Tells all partitions to end, after what they are handling. */
@@ -184,8 +184,8 @@ export class SubscriptionRun {
     const { feed, handler, parking, report } = this;
     const options = { ...this.plan, timing: this.parts.timing, checkpointEveryMs: CHECKPOINT_EVERY_MS };
     const run = new PartitionRun(lease, { feed, handler, parking, report }, options);
-    const over = running
-      .run(run, () => run.run())
+    const over = isInHandler
+      .run(true, () => run.run())
       .then(async (end) => {
         if (end === 'poison') await this.stopForGood();
       })

@@ -3,6 +3,7 @@ import { DeleteCommand, DynamoDBDocumentClient, PutCommand, QueryCommand, Update
 import { afterAll, afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import {
   ANY_VERSION,
+  CorruptStreamError,
   EventStore,
   On,
   Projection,
@@ -176,6 +177,57 @@ describe('an event in the table that cannot be read', () => {
     await subscriptions().resume(name);
     await until(async () => (await parked()).length > 0);
     expect(await parked()).toMatchObject([{ stream, version: 2, fromVersion: 1 }]);
+  });
+
+  it('ends a loop that pulls events, behind those before it', async () => {
+    await start({});
+    await damage(await write('a', 3), 2);
+    const handled: number[] = [];
+    const subscription = application.module
+      .get(EventStore)
+      .subscribe({ name: 'pulled', aggregateTypes: ['test-account'] });
+    const loop = async () => {
+      for await (const recorded of subscription) {
+        handled.push(recorded.version);
+        subscription.ack(recorded);
+      }
+    };
+    await expect(loop()).rejects.toThrow(CorruptStreamError);
+    expect(handled).toEqual([1]);
+  });
+
+  it('keeps others from no list of what is pending', async () => {
+    await start({});
+    const others = Array.from({ length: 8 }, (_, index) => `b-${index}`);
+    await damage(await write('a', 2), 1);
+    await subscriptions().resume(name);
+    await until(async () => (await parked()).length > 0);
+    await subscriptions().pause(name);
+    for (const id of others) await write(id, 1);
+    const pending: string[] = [];
+    const list = async () => {
+      for await (const { stream } of subscriptions().pending(name)) pending.push(stream.aggregateId);
+    };
+    await expect(list()).rejects.toThrow(CorruptStreamError);
+    expect(pending.toSorted()).toEqual(others);
+  });
+
+  it.each(['before', 'behind'])('is none where a whole page has no keys of events: %s others', async (where) => {
+    await start({});
+    const stream = await write('a', 1);
+    const [first] = (await itemsOf(stream)) as [Record<string, unknown>];
+    const { feedSlice, feedPosition } = first;
+    const time = Date.parse(String(feedPosition).slice(0, 24)) + (where === 'before' ? -1000 : 0);
+    for (let index = 0; index < 4; index++) {
+      const place = `${new Date(time).toISOString()}#ffffffffffffff${index}0`;
+      const item = { pk: `settings-${index}`, sk: 1, feedSlice, feedPosition: place, eventData: 'x'.repeat(390_000) };
+      await documents.send(new PutCommand({ TableName: table(), Item: item }));
+    }
+    if (where === 'behind') await write('a', 1);
+    expect(await subscriptions().status(name)).toMatchObject({ lag: { events: where === 'before' ? 1 : 2 } });
+    await subscriptions().resume(name);
+    await until(() => seenOf('a').length === (where === 'before' ? 1 : 2));
+    expect(await parked()).toEqual([]);
   });
 
   it('is that of a tenant under the key of another, however well it is made', async () => {

@@ -110,12 +110,16 @@ describe.each<Storage>(['memory', 'dynamodb'])('projections, %s', (storage) => {
     await commands.execute(new Open('a', [2]));
     await commands.execute(new Open('b', [1]));
     expect(projection.seen).toHaveLength(2);
-    expect((await subscriptions.status('seen')).lag.events).toBe(3);
+    const { lag } = await subscriptions.status('seen');
+    expect(lag.events).toBe(3);
+    expect(lag.seconds).toBeGreaterThan(0);
+    expect(lag.seconds).toBeLessThan(10);
     expect((await collect(subscriptions.pending('seen'))).map(({ version }) => version).toSorted()).toEqual([1, 2, 3]);
     await subscriptions.resume('seen');
     await until(() => projection.seen.length >= 5);
     expect(projection.seen.filter(({ id }) => id === 'a').map(({ version }) => version)).toEqual([1, 2, 3]);
     await until(async () => (await subscriptions.status('seen')).lag.events === 0);
+    expect((await subscriptions.status('seen')).lag.seconds).toBe(0);
     // What is listed is by the checkpoint, which follows within a second.
     await until(async () => (await collect(subscriptions.pending('seen'))).length === 0);
   });

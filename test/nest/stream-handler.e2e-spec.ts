@@ -313,8 +313,16 @@ describe('a stream handler', () => {
     );
     expect(await handler({ Records: [withData(third, { N: '7' }), fourth!] })).toEqual(NONE);
     const operator = await subscriptionsOf(View);
-    expect(await operator.parked(name)).toMatchObject([{ version: 3, error: { name: 'CorruptStreamError' } }]);
+    expect(await operator.parked(name)).toMatchObject([
+      { version: 3, eventType: '', error: { name: 'CorruptStreamError' } },
+    ]);
     expect(watched.of(id)).toEqual([1, 2]);
+    // It could be read, and its handler fails.
+    const other = await newAccount(1);
+    watched.failing = () => true;
+    await handler({ Records: [withData(other.records[0], { N: '7' })] });
+    const { eventType } = (await operator.parked(name)).find(({ stream }) => stream.aggregateId === other.id)!;
+    expect(eventType).not.toBe('');
   });
 
   it('parks an event whose handler keeps failing, and settles it with a later batch when it is to', async () => {

@@ -51,12 +51,13 @@ describe('where nothing is known of a stream, the gate begins with', () => {
     const readStream = feed.readStream.bind(feed);
     feed.readStream = async function* (...args) {
       for await (const event of readStream(...args)) {
-        if (event.version === 1) throw new CorruptStreamError('It is damaged.');
+        if (event.version === 2) throw new CorruptStreamError('It is damaged.');
         yield event;
       }
     };
     expect(await begin(world, positionAt(0))).toBe(1);
-    expect(await begin(world, positionAt(2500))).toBe(3);
+    expect(await begin(world, positionAt(1500))).toBe(2);
+    expect(await begin(world, positionAt(2500))).toBe(2);
   });
 
   it('what is not there', async () => {
@@ -104,5 +105,12 @@ describe('of very many streams, the gate', () => {
     const known = streams.filter((stream) => gate.passedOf(streamHash(stream)) !== undefined);
     expect(known).toHaveLength(10_000);
     expect(gate.passedOf(streamHash(streams[0]!))).toBeDefined();
+  });
+
+  it('names those in a checkpoint that went on last', async () => {
+    const gate = new Gate(world.feed, positionAt(0), {}, positionAt(0));
+    for (const index of streams.keys()) await pass(gate, index, 1000 + index);
+    gate.settle(positionAt(500));
+    expect(gate.recent(1)).toEqual({ [streamHash(streams.at(-1)!)]: 1 });
   });
 });

@@ -88,6 +88,54 @@ describe('a subscription', () => {
     });
   });
 
+  it('goes on behind what another process has settled, though an outage comes in the middle', async () => {
+    start();
+    seen.failing = ({ version }) => version === 2;
+    world.write(streamOf('a'), { events: 3 });
+    await isParked(1);
+    seen.failing = () => false;
+    const { bookkeeping } = world;
+    const entry = bookkeeping.entry.bind(bookkeeping);
+    const other = newProcess();
+    await other.retry(await first());
+    let outages = 0;
+    bookkeeping.entry = async (...args) => {
+      if (outages++ === 0) throw new EventStoreUnavailableError('It is away.');
+      return entry(...args);
+    };
+    await other.push(world.write(streamOf('b'), { lateMs: Infinity }), Date.now() + 10_000);
+    world.write(streamOf('a'));
+    await until(() => seen.of('a').length === 4);
+    expect(outages).toBeGreaterThan(1);
+    expect(seen.of('a')).toEqual([1, 2, 3, 4]);
+    await isParked(0);
+  });
+
+  it('reads what is parked a few times where another process has settled many', async () => {
+    start();
+    const ids = Array.from({ length: 40 }, (_, index) => `a-${index}`);
+    seen.failing = () => true;
+    for (const id of ids) world.write(streamOf(id), { lateMs: 0 });
+    await isParked(ids.length);
+    seen.failing = () => false;
+    const other = newProcess();
+    const { bookkeeping } = world;
+    const parking = new Parking(bookkeeping, 'seen');
+    const entries = await parking.list();
+    for (const each of entries.slice(1)) await parking.request(each, 'retry');
+    await other.retry(entries[0]!.parked);
+    await other.push(world.write(streamOf('b'), { lateMs: Infinity }), Date.now() + 10_000);
+    let reads = 0;
+    const list = bookkeeping.entries.bind(bookkeeping);
+    bookkeeping.entries = (subject) => {
+      if (subject[0] === 'parked') reads++;
+      return list(subject);
+    };
+    for (const id of ids) world.write(streamOf(id), { lateMs: 0 });
+    await until(() => ids.every((id) => seen.of(id).length === 2));
+    expect(reads).toBeLessThan(12);
+  });
+
   describe('with many parked events that are retried', () => {
     const ids = Array.from({ length: 30 }, (_, index) => `a-${index}`);
     let process: Subscriptions;
@@ -151,6 +199,29 @@ describe('a subscription', () => {
     world.write(streamOf('a'));
     await until(() => seen.of('a').length === 2);
     expect(seen.of('a')).toEqual([1, 2]);
+  });
+
+  it('can be paused by several of its handlers at once, which do not wait for each other', async () => {
+    const process = start();
+    const { feed } = world;
+    const ids = Array.from({ length: 40 }, (_, index) => `a-${index}`);
+    const one = ids[0]!;
+    const other = ids.find((id) => feed.partitionOf(streamOf(id)) !== feed.partitionOf(streamOf(one)))!;
+    const handle = seen.handle.bind(seen);
+    let [begun, returned] = [0, 0];
+    seen.handle = async (events) => {
+      begun++;
+      await until(() => begun === 2);
+      await process.pause('seen');
+      returned++;
+      await handle(events);
+    };
+    for (const id of [one, other]) world.write(streamOf(id), { lateMs: 0 });
+    await until(() => returned === 2);
+    seen.handle = handle;
+    await process.resume('seen');
+    for (const id of [one, other]) world.write(streamOf(id));
+    await until(() => seen.all.length === 4);
   });
 
   it('cannot be begun any more when the application closes, and leaves nothing of its signal', async () => {
