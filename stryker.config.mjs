@@ -56,9 +56,11 @@ const PARTS = {
   aggregate: ['src/aggregate/**/*.ts'],
   'dynamodb-commits': [
     'src/dynamodb/**/*.ts',
-    ...inDynamoDb('index-*', '*-feed', '*stream*', 'table*', 'provision', 'policies').map((file) => `!${file}`),
+    ...inDynamoDb('index-*', '*-feed', '*-stream', 'stream-record', 'table*', 'provision', 'policies').map(
+      (file) => `!${file}`,
+    ),
   ],
-  'dynamodb-indexes': inDynamoDb('index-*', '*-feed', '*stream*'),
+  'dynamodb-indexes': inDynamoDb('index-*', '*-feed', '*-stream', 'stream-record'),
   'dynamodb-tables': inDynamoDb('table*', 'provision', 'policies'),
 };
 

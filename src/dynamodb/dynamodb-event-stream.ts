@@ -67,10 +67,12 @@ export class DynamoDbEventStream extends EventStream {
       const { StreamDescription }: Sdk.DescribeStreamCommandOutput = await this.ask((sent) =>
         this.streams.send(command, sent),
       );
-      for (const { ShardId, ParentShardId } of StreamDescription?.Shards ?? []) {
+      // An answer without them would make all shards look gone.
+      if (!StreamDescription?.Shards) throw unavailable('NoAnswer');
+      for (const { ShardId, ParentShardId } of StreamDescription.Shards) {
         shards.push({ id: ShardId!, ...(ParentShardId !== undefined && { parentId: ParentShardId }) });
       }
-      from = StreamDescription?.LastEvaluatedShardId;
+      from = StreamDescription.LastEvaluatedShardId;
     } while (from !== undefined);
     return shards;
   }
@@ -90,7 +92,9 @@ export class DynamoDbEventStream extends EventStream {
 
   override async read(iterator: string): Promise<ShardPage> {
     const command = new this.sdk.GetRecordsCommand({ ShardIterator: iterator });
-    const { Records = [], NextShardIterator } = await this.ask((sent) => this.streams.send(command, sent));
+    const { Records, NextShardIterator } = await this.ask((sent) => this.streams.send(command, sent));
+    // Or the shard finished.
+    if (!Records) throw unavailable('NoAnswer');
     const events = Records.flatMap((record) => {
       try {
         const event = eventOfRecord(record as Parameters<typeof eventOfRecord>[0]);

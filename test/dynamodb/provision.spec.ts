@@ -1,23 +1,12 @@
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { text } from 'node:stream/consumers';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { provisionTables, TableError, type TableNames } from '../../src/index.js';
 import { createTableInput, tableDefinitions } from '../../src/dynamodb/table.js';
 import { clientConfig } from '../setup/database.js';
+import { ScriptedDynamoDb, type Answer, type Answers } from '../setup/scripted-dynamodb.js';
 
 const tables: TableNames = { events: 'e', bookkeeping: 'b' };
 const definitions = tableDefinitions(tables);
-
-interface Asked {
-  readonly operation: string;
-  readonly body: { readonly TableName: string };
-}
-
-/** What the endpoint says to one request: a body, or the name of an error. */
-type Answer = object | string;
-type Answers = (asked: Asked) => Answer | undefined;
 
 const described = (name: string, status: string | undefined, indexStatus?: string): Answer => {
   const input = createTableInput(definitions.find(({ tableName }) => tableName === name)!);
@@ -40,7 +29,8 @@ const described = (name: string, status: string | undefined, indexStatus?: strin
 };
 
 /** All is there and set up. */
-const READY: Answers = ({ operation, body: { TableName } }) => {
+const READY: Answers = ({ operation, body }) => {
+  const TableName = String(body.TableName);
   switch (operation) {
     case 'DescribeTable':
       return described(TableName, 'ACTIVE');
@@ -60,54 +50,28 @@ const READY: Answers = ({ operation, body: { TableName } }) => {
 
 /** What DynamoDB Local never says: tables in the making, backups, and errors of the real service, over real HTTP. */
 describe('provisionTables', () => {
-  let server: Server;
+  let dynamodb: ScriptedDynamoDb;
   let client: DynamoDBClient;
-  let asked: Asked[];
-  let special: Answers;
 
   beforeEach(async () => {
-    asked = [];
-    special = () => undefined;
-    server = createServer((request, response) => {
-      void text(request).then((body) => {
-        const operation = String(request.headers['x-amz-target']).split('.')[1]!;
-        const one = { operation, body: JSON.parse(body) as Asked['body'] };
-        asked.push(one);
-        const answer = special(one) ?? READY(one)!;
-        const failed = typeof answer === 'string';
-        response.writeHead(failed ? 400 : 200, { 'content-type': 'application/x-amz-json-1.0' });
-        response.end(JSON.stringify(failed ? { __type: `com.amazonaws.dynamodb.v20120810#${answer}` } : answer));
-      });
-    });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    client = new DynamoDBClient({ ...clientConfig(), endpoint, maxAttempts: 1 });
+    dynamodb = await ScriptedDynamoDb.start(READY);
+    client = new DynamoDBClient({ ...clientConfig(), endpoint: dynamodb.endpoint, maxAttempts: 1 });
   });
 
   afterEach(() => {
     jest.restoreAllMocks();
     client.destroy();
-    server.closeAllConnections();
-    server.close();
+    dynamodb.close();
   });
 
-  const askedFor = (operation: string, table: string) =>
-    asked.filter((one) => one.operation === operation && one.body.TableName === table);
-
-  /** Answers to one operation about one table, in their order; the last one stays. */
-  const says = (operation: string, table: string, ...answers: Answer[]): void => {
-    const before = special;
-    special = (one) =>
-      one.operation === operation && one.body.TableName === table
-        ? answers[Math.min(askedFor(operation, table).length, answers.length) - 1]
-        : before(one);
-  };
+  const askedFor = (operation: string, table: string) => dynamodb.askedFor(operation, table);
+  const says = (operation: string, table: string, ...answers: Answer[]) => dynamodb.says(operation, answers, table);
 
   it('asks about tables that are set up, and changes nothing', async () => {
     const steps: string[] = [];
     await provisionTables(client, tables, (step) => steps.push(step));
     expect(steps.toSorted()).toEqual(['b: active', 'b: already there', 'e: active', 'e: already there']);
-    expect(asked.map(({ operation, body }) => `${operation} ${body.TableName}`).toSorted()).toEqual([
+    expect(dynamodb.asked.map(({ operation, body }) => `${operation} ${String(body.TableName)}`).toSorted()).toEqual([
       'DescribeContinuousBackups b',
       'DescribeContinuousBackups e',
       'DescribeTable b',
@@ -147,17 +111,10 @@ describe('provisionTables', () => {
   });
 
   it('gives up on a table that is not active after 5 minutes', async () => {
-    const begun = Date.now();
-    const minutes = (count: number) => jest.spyOn(Date, 'now').mockReturnValue(begun + count * 60_000);
-    minutes(0);
     says('DescribeTable', 'e', 'ResourceNotFoundException', described('e', 'CREATING'));
-    const before = special;
-    special = (one) => {
-      const times = askedFor('DescribeTable', 'e').length;
-      if (times === 3) minutes(5);
-      if (times === 4) minutes(5.01);
-      return before(one);
-    };
+    const begun = Date.now();
+    const minutes = () => [0, 0, 0, 5, 5.01][askedFor('DescribeTable', 'e').length]!;
+    jest.spyOn(Date, 'now').mockImplementation(() => begun + minutes() * 60_000);
     const attempt = provisionTables(client, tables);
     await expect(attempt).rejects.toThrow('Table "e": it is not active after 5 minutes');
     expect(askedFor('DescribeTable', 'e')).toHaveLength(4);
