@@ -3,7 +3,7 @@ import { viewTorture } from './view-torture.js';
 
 it('keeps a view exactly, though its processes are killed, hang and meet faults', async () => {
   const stage = { endpoint: process.env.DYNAMODB_ENDPOINT!, seed: 3, progress: () => {} };
-  const options = { ...viewTorture.defaults, events: 200, counters: 20, workers: 2, deadlineMs: 1000, leaseMs: 1000 };
+  const options = { ...viewTorture.defaults, events: 150, counters: 15, workers: 2, deadlineMs: 1000, leaseMs: 1000 };
   const { figures, violations } = await viewTorture.run({ ...options, killEveryMs: 1000 }, stage);
   expect(violations).toEqual([]);
   expect(figures['faults injected']).toBeGreaterThan(10);

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { CreateTableCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import {
   BatchWriteCommand,
   DynamoDBDocumentClient,
@@ -12,7 +12,7 @@ import {
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { DynamoDbEventStore, EventRegistry, EventType, provisionTables, type StreamId } from '../../src/index.js';
 import { eventItem, itemBytes, type Item } from '../../src/dynamodb/items.js';
-import { FEED_SLICES } from '../../src/dynamodb/table.js';
+import { createTableInput, eventsTable, FEED_SLICES } from '../../src/dynamodb/table.js';
 import { streamKey } from '../../src/event/stream-id.js';
 import { sideBySide } from '../../src/store/side-by-side.js';
 import { collect } from '../setup/collect.js';
@@ -262,16 +262,21 @@ describe('items of the events table', () => {
     const itemOf = (version: number) => {
       const place = { stream, version, eventTime: version, eventId: `e-${version}`, commitId: `c-${version}` };
       const encoded = registry.encode(new Ticked(version, 'x'.repeat(400)));
-      const event = { ...encoded, ...place, metadata: {}, commitIndex: 0, commitSize: 1 };
-      // Without an entry in the feed, which would take the longest.
-      const { feedSlice: _, ...item } = eventItem(event, streamKey(stream));
-      return item;
+      return eventItem({ ...encoded, ...place, metadata: {}, commitIndex: 0, commitSize: 1 }, streamKey(stream));
     };
+    // Without indexes and a stream, which would take the longest.
+    const { TableName, KeySchema, BillingMode } = createTableInput(eventsTable(newTableNames().events));
+    const AttributeDefinitions = [
+      { AttributeName: 'pk', AttributeType: 'S' as const },
+      { AttributeName: 'sk', AttributeType: 'N' as const },
+    ];
+    await breakGlass.send(new CreateTableCommand({ TableName, KeySchema, BillingMode, AttributeDefinitions }));
+    const bare = { ...tables, events: TableName! };
     const starts = Array.from({ length: count / BATCH }, (_, batch) => batch * BATCH + 1);
     // Written as the store would have, some times faster.
     await sideBySide(starts, 8, async (first) => {
       const puts = Array.from({ length: BATCH }, (_, index) => ({ PutRequest: { Item: itemOf(first + index) } }));
-      await document().send(new BatchWriteCommand({ RequestItems: { [tables.events]: puts } }));
+      await document().send(new BatchWriteCommand({ RequestItems: { [bare.events]: puts } }));
     });
     const script = `
       import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
@@ -279,7 +284,7 @@ describe('items of the events table', () => {
       class Ticked {}
       EventType('items.Ticked')(Ticked);
       const client = new DynamoDBClient(${JSON.stringify({ endpoint: process.env.DYNAMODB_ENDPOINT, region: 'eu-central-1', credentials: { accessKeyId: 'local', secretAccessKey: 'local' } })});
-      const store = new DynamoDbEventStore({ client, tables: ${JSON.stringify(tables)}, registry: new EventRegistry().register(Ticked), deadlineMs: 10000 });
+      const store = new DynamoDbEventStore({ client, tables: ${JSON.stringify(bare)}, registry: new EventRegistry().register(Ticked), deadlineMs: 10000 });
       let sum = 0;
       for await (const { event } of store.read(${JSON.stringify(stream)})) sum += event.count;
       console.log(sum);

@@ -1013,9 +1013,9 @@ export const BUGS: readonly PlantedBug[] = [
   {
     name: 'retried-while-settled',
     harm: 'An event that is retried twice comes again, with all that waited behind it, after the next restart.',
-    file: 'subscription/subscriptions.ts',
-    find: 'if (entry.parked.requested !== what) await',
-    replace: 'await',
+    file: 'subscription/parking.ts',
+    find: 'latest && latest.parked.requested !== requested;',
+    replace: 'latest && requested;',
     caughtBy: [
       {
         file: 'test/subscription/settling.spec.ts',
