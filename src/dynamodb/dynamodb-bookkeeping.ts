@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import type { QueryCommandInput } from '@aws-sdk/lib-dynamodb';
 import { joinedKey, type StreamId } from '../event/stream-id.js';
 import {
   Bookkeeping,
@@ -17,6 +16,7 @@ import { entryFrom, entryItem, positionFrom, positionItem, positionKey } from '.
 import { writeCommit, type WriteOutcome } from './commit-protocol.js';
 import { Deadline } from './deadline.js';
 import type { Item } from './items.js';
+import { itemQuery } from './query-request.js';
 import { RequestRefusedError, Sender } from './sender.js';
 
 export interface DynamoDbBookkeepingOptions {
@@ -42,10 +42,7 @@ export class DynamoDbBookkeeping extends Bookkeeping {
     const entries: BookkeepingEntry<V>[] = [];
     let startKey: Item | undefined;
     do {
-      const { items, lastKey } = await this.ask(
-        { KeyConditionExpression: 'pk = :pk', ...(startKey && { ExclusiveStartKey: startKey }) },
-        { ':pk': joinedKey(undefined, ...subject) },
-      );
+      const { items, lastKey } = await this.page(joinedKey(undefined, ...subject), startKey);
       entries.push(...items.map((item) => entryFrom<V>(item)));
       startKey = lastKey;
     } while (startKey);
@@ -53,8 +50,8 @@ export class DynamoDbBookkeeping extends Bookkeeping {
   }
 
   override async entry<V>(subject: readonly string[], id: string): Promise<BookkeepingEntry<V> | undefined> {
-    const key = { ':pk': joinedKey(undefined, ...subject), ':sk': id };
-    const { items } = await this.ask({ KeyConditionExpression: 'pk = :pk AND sk = :sk' }, key);
+    const query = itemQuery(this.options.tableName, joinedKey(undefined, ...subject), id);
+    const { items } = await this.sender.query(query, Deadline.after(this.options.deadlineMs));
     return items[0] && entryFrom<V>(items[0]);
   }
 
@@ -98,20 +95,23 @@ export class DynamoDbBookkeeping extends Bookkeeping {
   override async positionsOf(projection: string, streams: readonly StreamId[]): Promise<readonly number[]> {
     const deadline = Deadline.after(this.options.deadlineMs);
     return sideBySide(streams, POSITIONS_AT_ONCE, async (stream) => {
-      const key = { ':pk': positionKey(projection, stream) };
-      const { items } = await this.ask({ KeyConditionExpression: 'pk = :pk' }, key, deadline);
+      const { items } = await this.page(positionKey(projection, stream), undefined, deadline);
       return positionFrom(items[0]);
     });
   }
 
-  /** One page, as it is now. */
-  private ask(
-    query: Pick<QueryCommandInput, 'KeyConditionExpression' | 'ExclusiveStartKey'>,
-    key: Item,
-    deadline = Deadline.after(this.options.deadlineMs),
-  ) {
-    const { tableName: TableName } = this.options;
-    return this.sender.query({ TableName, ...query, ExpressionAttributeValues: key, ConsistentRead: true }, deadline);
+  /** A page of what lies together, as it is now. */
+  private page(pk: string, startKey?: Item, deadline = Deadline.after(this.options.deadlineMs)) {
+    return this.sender.query(
+      {
+        TableName: this.options.tableName,
+        KeyConditionExpression: 'pk = :pk',
+        ExpressionAttributeValues: { ':pk': pk },
+        ConsistentRead: true,
+        ...(startKey && { ExclusiveStartKey: startKey }),
+      },
+      deadline,
+    );
   }
 
   private putOf({ subject, id, value, revision }: EntryWrite, writeId: string): TransactItem {

@@ -3,6 +3,7 @@ import {
   DeleteTableCommand,
   DynamoDBClient,
   UpdateTableCommand,
+  type QueryCommandInput,
   type DynamoDBClientConfig,
 } from '@aws-sdk/client-dynamodb';
 import { afterAll, expect } from '@jest/globals';
@@ -23,8 +24,26 @@ export function clientConfig(): DynamoDBClientConfig {
 export function newClient(config: DynamoDBClientConfig = {}): DynamoDBClient {
   const client = breakGlassClient(config);
   watched.push(guard(client, isInPolicies));
+  noteStaleReads(client);
   return client;
 }
+
+const staleReads: object[] = [];
+
+// DynamoDB Local never shows what is old, whether it is asked for that or not. Only an index can be read no other way.
+function noteStaleReads(client: DynamoDBClient): void {
+  client.middlewareStack.add(
+    (next, { commandName }) =>
+      (args) => {
+        const { IndexName, ConsistentRead } = args.input as Partial<QueryCommandInput>;
+        if (commandName === 'QueryCommand' && !IndexName && !ConsistentRead) staleReads.push(args.input);
+        return next(args);
+      },
+    { step: 'serialize', name: 'staleReads' },
+  );
+}
+
+afterAll(() => expect(staleReads).toEqual([]));
 
 /** A client that may do anything, for tests that damage tables or look at all of them. */
 export function breakGlassClient(config: DynamoDBClientConfig = {}): DynamoDBClient {
