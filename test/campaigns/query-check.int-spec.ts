@@ -3,7 +3,7 @@ import { queryCheck } from './query-check.js';
 
 describe('a query of a small log', () => {
   const stage = { endpoint: process.env.DYNAMODB_ENDPOINT!, seed: 1, progress: () => {} };
-  const small = { ...queryCheck.defaults, events: 500, aggregates: 50, pagedEvents: 300, pageOf: 40 };
+  const small = { ...queryCheck.defaults, events: 400, aggregates: 40, pagedEvents: 300, pageOf: 40 };
 
   it.each(['', 'tenant#1'])(
     'has its order, its set and its bounds, for tenant "%s"',

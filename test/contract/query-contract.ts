@@ -209,7 +209,7 @@ export function queryContract(name: string, open: OpenStore): void {
     describe('page by page', () => {
       const aggregateType = newType();
       const userId = `paging ${randomUUID()}`;
-      const STREAMS = 40;
+      const STREAMS = 24;
 
       beforeAll(() => manyAtOnce(aggregateType, STREAMS, userId));
 
