@@ -7,7 +7,7 @@ import type { EventHandler } from './event-handler.js';
 import { errorName } from './error-name.js';
 import { streamHash, type Admitted } from './gate.js';
 import { grouped } from './grouped.js';
-import type { Held, Parkable, ParkedEntry, Parking } from './parking.js';
+import { named, type Held, type Parkable, type ParkedEntry, type Parking } from './parking.js';
 import type { PoisonPolicy } from './projection.js';
 
 export interface DeliveryOptions {
@@ -214,7 +214,7 @@ export class Delivery {
           yield missing;
           next = missing.version + 1;
         }
-        if (next < version) throw new Error(`Version ${next} of ${streamName(stream)} is not there.`);
+        if (next < version) throw notThere(stream, next);
       } catch (error) {
         if (this.signal.aborted) throw new DeliveryEndedError('signal');
         if (isOutage(error)) {
@@ -285,7 +285,7 @@ export class Delivery {
   /** What an index or a stream has damaged, the table may have as it was. */
   private async readAgain({ stream, version }: UnreadableEvent): Promise<StoredEvent> {
     for await (const event of this.feed.readStream(stream, { fromVersion: version, toVersion: version })) return event;
-    throw new Error(`Version ${version} of ${streamName(stream)} is not there.`);
+    throw notThere(stream, version);
   }
 
   private async park(
@@ -335,9 +335,8 @@ interface Keyed<E = StoredEvent | UnreadableEvent> {
   readonly settling?: { readonly poison: PoisonPolicy; readonly late: true | undefined };
 }
 
-/** As it is parked, where all that is known of it is which one it is. */
-function named(event: Pick<UnreadableEvent, 'stream' | 'version'> | StoredEvent): Parkable {
-  return { eventId: '', eventType: '', commitId: '', ...event };
+function notThere(stream: StreamId, version: number): Error {
+  return new Error(`Version ${version} of ${streamName(stream)} is not there.`);
 }
 
 function placeOf(key: string, version: number): string {

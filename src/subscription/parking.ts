@@ -143,7 +143,7 @@ export class Parking {
     if (known) return known.parked.requested ? known : undefined;
     const fromVersion = Math.max(version, (await this.positionOf(stream)) + 1);
     // As where what waits behind an event is being handled: the next one may not be there yet.
-    const event = { stream, version: fromVersion - 1, eventId: '', eventType: '', commitId: '' };
+    const event = named({ stream, version: fromVersion - 1 });
     const error = new Error('Another process has settled the event behind which this one was held back.');
     const poison = 'stop-aggregate';
     await this.park(event, { partition, poison, attempts: 0, fromVersion, requested: 'retry', error });
@@ -214,6 +214,11 @@ function entryOf(event: Parkable, { error, ...reason }: ParkingReason) {
   const about = { stream, version, eventId, eventType, commitId };
   const value: StoredParkedEvent = { ...about, ...reason, error: describe(error), parkedAt };
   return { id: idOf(event), value };
+}
+
+/** As it is parked, where all that is known of it is which one it is. */
+export function named(event: Pick<Parkable, 'stream' | 'version'>): Parkable {
+  return { eventId: '', eventType: '', commitId: '', ...event };
 }
 
 function idOf({ stream, version }: Parkable): string {

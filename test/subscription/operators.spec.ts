@@ -43,15 +43,20 @@ describe('a subscription', () => {
   const isParked = (count: number) => until(async () => (await parked()).length === count);
   const first = async (): Promise<ParkedEvent> => (await parked())[0]!.parked;
 
+  /** Lets the second of so many events of an aggregate fail, and those behind it wait; from then on none fails. */
+  async function parkSecondOf(events: number): Promise<void> {
+    seen.failing = ({ version }) => version === 2;
+    world.write(streamOf('a'), { events });
+    await isParked(1);
+    seen.failing = () => false;
+  }
+
   describe('with a parked event that another process settles', () => {
     const endsAt = () => Date.now() + 10_000;
 
     it('goes on behind it', async () => {
       start();
-      seen.failing = ({ version }) => version === 2;
-      world.write(streamOf('a'), { events: 3 });
-      await isParked(1);
-      seen.failing = () => false;
+      await parkSecondOf(3);
       const other = newProcess();
       await other.retry(await first());
       // Another aggregate's event brings it to its part.
@@ -66,10 +71,7 @@ describe('a subscription', () => {
 
     it('goes on behind it where it was asked to settle it as well', async () => {
       const process = start();
-      seen.failing = ({ version }) => version === 2;
-      world.write(streamOf('a'), { events: 3 });
-      await isParked(1);
-      seen.failing = () => false;
+      await parkSecondOf(3);
       const { bookkeeping } = world;
       const entry = bookkeeping.entry.bind(bookkeeping);
       let looks = 0;
@@ -90,10 +92,7 @@ describe('a subscription', () => {
 
   it('goes on behind what another process has settled, though an outage comes in the middle', async () => {
     start();
-    seen.failing = ({ version }) => version === 2;
-    world.write(streamOf('a'), { events: 3 });
-    await isParked(1);
-    seen.failing = () => false;
+    await parkSecondOf(3);
     const { bookkeeping } = world;
     const entry = bookkeeping.entry.bind(bookkeeping);
     const other = newProcess();
@@ -301,10 +300,7 @@ describe('a subscription', () => {
 
   it('handles nothing again of a tail that it has handled, where its parked event cannot be removed at once', async () => {
     const process = start();
-    seen.failing = ({ version }) => version === 2;
-    world.write(streamOf('a'), { events: 5 });
-    await isParked(1);
-    seen.failing = () => false;
+    await parkSecondOf(5);
     const { bookkeeping } = world;
     const remove = bookkeeping.remove.bind(bookkeeping);
     let outages = 0;
@@ -320,10 +316,7 @@ describe('a subscription', () => {
 
   it('goes on with a tail where an outage has broken it off', async () => {
     const process = start();
-    seen.failing = ({ version }) => version === 2;
-    world.write(streamOf('a'), { events: 5 });
-    await isParked(1);
-    seen.failing = () => false;
+    await parkSecondOf(5);
     const { feed } = world;
     const readStream = feed.readStream.bind(feed);
     let outages = 0;
