@@ -37,9 +37,9 @@ interface Pass {
 /**
  * Reads a partition in several passes. The first is close behind the present. An event that shows too late for it, or
  * has an earlier time as its writer's clock is behind, meets a later pass, the last of which is as far behind as an
- * event may be late. Each pass reads each event once; of what is old when the first one reads it, the others read
- * nothing, once they have come to where it began. For that they take turns with it: two that stand at one place go on
- * together, and come to the first one while it still has much before it.
+ * event may be late. Each pass reads each event once, and those that stand at one place go on together. Where even the
+ * first one is so far behind that nothing comes late any more, the last one catches up with it before it goes on: from
+ * there each event is read once, and a process that ends in between leaves nothing behind it to be read again.
  */
 export class FeedReader {
   private readonly passes: readonly [Pass, ...Pass[]];
@@ -73,11 +73,11 @@ export class FeedReader {
     this.passes[0].dueAt = 0;
   }
 
-  /** Reads a page of the pass that waits longest, where one is due. */
+  /** Reads a page of the last pass while it catches up, or of the one that waits longest, where one is due. */
   async read(signal?: AbortSignal): Promise<ReadPage | undefined> {
     const now = Date.now();
-    const pass = this.passes.toSorted((one, other) => one.dueAt - other.dueAt)[0]!;
-    if (pass.dueAt > now) return undefined;
+    const pass = this.catchingUp(now) ?? this.dueBy(now);
+    if (!pass) return undefined;
     const [from, to] = [pass.position, now - pass.ageMs];
     if (timeOf(from) > to) {
       pass.dueAt = now + Math.max(pass.everyMs, timeOf(from) - to);
@@ -96,6 +96,16 @@ export class FeedReader {
         this.advance(from, until, now);
       },
     };
+  }
+
+  private catchingUp(now: number): Pass | undefined {
+    const { lead, settled } = this.places;
+    return settled < lead && timeOf(lead) < now - this.timing.backtrackMs ? this.passes.at(-1) : undefined;
+  }
+
+  private dueBy(now: number): Pass | undefined {
+    const [next] = this.passes.toSorted((one, other) => one.dueAt - other.dueAt);
+    return next!.dueAt <= now ? next : undefined;
   }
 
   /** What was read at a time counts for each pass that would not have read it earlier, if nothing lies between. */
