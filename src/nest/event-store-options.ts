@@ -48,7 +48,11 @@ export interface SubscriptionOptions {
    * 1,000. With storage 'memory', 2.
    */
   readonly marginMs?: number;
-  /** How late an event may show in the feed, the skew of clocks included; in milliseconds, default 120,000. */
+  /**
+   * How late an event may show in the feed: the skew of clocks, the delay of the index, and the `deadlineMs` of whoever
+   * writes, as a commit that is repeated keeps its time. In milliseconds; default 120,000, or `deadlineMs` + 60,000 where
+   * that is more. An event that comes later is handled with the next one of its aggregate, or not at all.
+   */
   readonly backtrackMs?: number;
   /**
    * How long to wait where there was nothing new; in milliseconds, default 500, with source 'streams' 2,000. With storage

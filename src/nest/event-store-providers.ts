@@ -22,6 +22,7 @@ import { CommittedEvents } from './committed-events.js';
 import { IdempotentCommands } from './idempotent-commands.js';
 import { settingsFrom, type EventStoreModuleOptions, type EventStoreSettings } from './event-store-options.js';
 import { ProjectionExplorer } from './projection-explorer.js';
+import { subscriptionTiming } from './subscription-timing.js';
 
 const { ConfigurableModuleClass: OptionsModule, MODULE_OPTIONS_TOKEN: MODULE_OPTIONS } =
   new ConfigurableModuleBuilder<EventStoreModuleOptions>()
@@ -33,9 +34,6 @@ const { ConfigurableModuleClass: OptionsModule, MODULE_OPTIONS_TOKEN: MODULE_OPT
 export { OptionsModule };
 
 export const SETTINGS = Symbol('EventStoreSettings');
-
-/** How often the feed is read where a stream tells of events sooner. */
-const POLL_BESIDE_STREAM_MS = 2000;
 
 /** The connection to DynamoDB, null for the in-memory store. */
 export const CONNECTION = Symbol('DynamoDbConnection');
@@ -94,16 +92,10 @@ export const eventStoreProviders: Provider[] = [
   {
     provide: Subscriptions,
     inject: [EventFeed, Bookkeeping, EventRegistry, SETTINGS],
-    useFactory: (
-      feed: EventFeed,
-      bookkeeping: Bookkeeping,
-      registry: EventRegistry,
-      { subscriptions }: EventStoreSettings,
-    ) => {
+    useFactory: (feed: EventFeed, bookkeeping: Bookkeeping, registry: EventRegistry, settings: EventStoreSettings) => {
       const logger = new Logger('EventStore');
-      const beside = subscriptions.source === 'streams' ? { pollMs: POLL_BESIDE_STREAM_MS } : {};
-      const options = { backtrackMs: 120_000, leaseMs: 15_000, ...feed.pace, ...beside, ...subscriptions };
-      return new Subscriptions(feed, bookkeeping, registry, options, (message) => logger.error(message));
+      const timing = subscriptionTiming(settings, feed.pace);
+      return new Subscriptions(feed, bookkeeping, registry, timing, (message) => logger.error(message));
     },
   },
   {

@@ -239,11 +239,18 @@ export class PartitionRun {
       }
       if (admitted.length > 0) await this.delivery.deliver(admitted);
     } catch (error) {
+      for (const { key, event, fromVersion } of admitted)
+        this.noteHandled(fromVersion, Math.min(event.version, this.delivery.lastHandled(key) ?? 0));
       this.goBack(before);
       throw error;
     }
-    for (const { event, fromVersion } of admitted) this.count += event.version - fromVersion + 1;
-    this.unsaved ||= admitted.length > 0;
+    for (const { event, fromVersion } of admitted) this.noteHandled(fromVersion, event.version);
+  }
+
+  private noteHandled(from: number, to: number): void {
+    if (to < from) return;
+    this.count += to - from + 1;
+    this.unsaved = true;
   }
 
   /** The gate has let through what was not handled, and the page will be read again. */

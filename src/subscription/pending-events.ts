@@ -1,7 +1,7 @@
 import type { EventRegistry } from '../event/event-registry.js';
 import type { RecordedEvent } from '../event/recorded-event.js';
 import type { StreamId } from '../event/stream-id.js';
-import { END_OF_TIME } from '../store/event-feed.js';
+import { END_OF_TIME, positionAt } from '../store/event-feed.js';
 import type { ReadRange } from '../store/event-store.js';
 import { recordedVersionFrom } from '../store/stored-event.js';
 import { Gate, streamHash } from './gate.js';
@@ -10,7 +10,7 @@ import type { SubscriptionRun } from './subscription-run.js';
 
 /** What is stored and not handled, by the checkpoints: the feed, and then parked events and what waits behind them. */
 export async function* pendingEvents(
-  { plan, partitions, leases, parking, feed }: SubscriptionRun,
+  { plan, partitions, leases, parking, feed, timing }: SubscriptionRun,
   registry: EventRegistry,
 ): AsyncIterable<RecordedEvent> {
   const [all, parked] = await Promise.all([leases.all(), parking.list()]);
@@ -30,17 +30,19 @@ export async function* pendingEvents(
     const checkpoint = leaseOf(all, partition)?.checkpoint ?? checkpointAt(plan.from);
     const gate = new Gate(feed, checkpoint.settled, checkpoint.recent, checkpoint.lead);
     for (let from = checkpoint.settled, more = true; more;) {
+      // What is younger may have neighbours that the feed shows only later.
+      const completeUntil = Date.now() - timing.backtrackMs;
       const page = await feed.read(partition, from, END_OF_TIME);
       for (const found of page.events) {
         const { stream, version: toVersion } = found.event;
         const key = streamHash(stream);
         if (toVersion >= (held.get(key) ?? Infinity)) continue;
-        const admitted = await gate.admit(key, found, false);
+        const admitted = await gate.admit(key, found, found.event.eventTime <= completeUntil);
         if (admitted) yield* recordedIn(stream, key, { fromVersion: admitted.fromVersion, toVersion });
       }
       more = page.more;
       from = page.events.at(-1)?.position ?? from;
-      gate.settle(from);
+      gate.settle(min(from, positionAt(completeUntil)));
     }
   }
   // Behind those before them, which come again after a reset; and behind all others, as some cannot be read.
@@ -49,4 +51,8 @@ export async function* pendingEvents(
     const range = poison === 'skip' ? { fromVersion, toVersion: version } : { fromVersion };
     for await (const event of feed.readStream(stream, range)) yield* recordedVersionFrom(event, registry).events;
   }
+}
+
+function min(one: string, other: string): string {
+  return one < other ? one : other;
 }

@@ -46,6 +46,7 @@ export class SubscriptionRun {
   readonly leases: Leases;
   readonly feed: EventFeed;
   readonly bookkeeping: Bookkeeping;
+  readonly timing: FeedTiming;
   readonly report: (message: string) => void;
   private readonly runs = new Map<string, { readonly run: PartitionRun; readonly over: Promise<void> }>();
   /**
@@ -62,8 +63,9 @@ export class SubscriptionRun {
     readonly handler: EventHandler,
     private readonly parts: SubscriptionParts,
   ) {
-    const { feed, bookkeeping, report } = parts;
+    const { feed, bookkeeping, report, timing } = parts;
     this.feed = feed;
+    this.timing = timing;
     this.bookkeeping = bookkeeping;
     this.report = (message) => report(`${generation.name}: ${message}`);
     this.parking = new Parking(bookkeeping, generation.name);

@@ -110,6 +110,11 @@ describe('EventStoreModule', () => {
     ['half a retry', { storage: 'memory', conflictRetries: 0.5 }, /conflictRetries/],
     ['no end of time', { storage: 'memory', deadlineMs: 1e10 }, /deadlineMs/],
     ['one table for both', { tables: { events: 'same', bookkeeping: 'same' } }, /two tables/],
+    [
+      'reading again before reading',
+      { storage: 'memory', subscriptions: { marginMs: 50, backtrackMs: 50 } },
+      /backtrackMs must be above marginMs \(50\)/,
+    ],
     ['no time at all', { storage: 'memory', deadlineMs: 0 }, /deadlineMs/],
   ])('refuses %s', async (_, options, message) => {
     await expect(boot(options)).rejects.toThrow(message);

@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { EventStoreUnavailableError, OperationAbortedError, SubscriptionError } from '../../src/index.js';
 import type { StoredEvent } from '../../src/store/stored-event.js';
-import type { Lease } from '../../src/subscription/leases.js';
+import { Leases, type Checkpoint, type Lease } from '../../src/subscription/leases.js';
 import type { ParkedEvent } from '../../src/subscription/parking.js';
 import { Parking } from '../../src/subscription/parking.js';
 import type { SubscriptionPlan } from '../../src/subscription/subscription-run.js';
 import type { Subscriptions } from '../../src/subscription/subscriptions.js';
-import { newWorld, PLAN, streamOf } from '../contract/subscription-source-contract.js';
+import { newWorld, PLAN, streamOf, upTo } from '../contract/subscription-source-contract.js';
 import { collect } from '../setup/collect.js';
 import { until } from '../setup/until.js';
 import { SeenEvents } from '../sources/seen-events.js';
@@ -39,6 +39,10 @@ describe('a subscription', () => {
     return subscriptions;
   }
 
+  const checkpoints = async (): Promise<readonly Checkpoint[]> => {
+    const leases = await new Leases(world.bookkeeping, 'seen').all();
+    return [...leases.values()].flatMap(({ value }) => value.checkpoint ?? []);
+  };
   const parked = () => new Parking(world.bookkeeping, 'seen').list();
   const isParked = (count: number) => until(async () => (await parked()).length === count);
   const first = async (): Promise<ParkedEvent> => (await parked())[0]!.parked;
@@ -262,7 +266,7 @@ describe('a subscription', () => {
       const write = bookkeeping.write.bind(bookkeeping);
       bookkeeping.write = async (...args) => {
         const { owner, checkpoint } = args[2] as Lease;
-        if (owner && checkpoint?.handled) throw new EventStoreUnavailableError('It is away.');
+        if (owner && (checkpoint?.handled ?? 0) > 1) throw new EventStoreUnavailableError('It is away.');
         return write(...args);
       };
       await process.discard(await first());
@@ -383,6 +387,63 @@ describe('a subscription', () => {
     await process.pause('seen');
     await process.reset('seen', new Date(0));
     expect((await collect(process.pending('seen'))).map(({ version }) => version)).toEqual([1, 3, 2]);
+  });
+
+  it('lists the versions before one that is pending where the index does not show them, a page before it', async () => {
+    const process = newProcess();
+    const clock = Date.now() + 60_000;
+    const beside = ['b', 'c', 'd', 'e', 'f', 'g', 'h'].find((id) => {
+      return world.feed.partitionOf(streamOf(id)) === world.feed.partitionOf(streamOf('a'));
+    })!;
+    world.write(streamOf('a'), { clock, lateMs: Infinity });
+    for (let event = 0; event < 700; event++) world.write(streamOf(beside), { clock, lateMs: 0 });
+    world.write(streamOf('a'), { clock: clock + 1000, lateMs: 0 });
+    const pending = await collect(process.pending('seen'));
+    const versions = (id: string) =>
+      pending.flatMap(({ stream, version }) => (stream.aggregateId === id ? version : []));
+    expect(versions('a')).toEqual([1, 2]);
+    expect(versions(beside)).toEqual(upTo(700));
+  });
+
+  it('lists all that a process that died had not handled, in the order of each aggregate', async () => {
+    start();
+    const writeTo = (id: string) => world.write(streamOf(id), { events: 3, lateMs: 0 });
+    for (const id of ['a', 'b']) writeTo(id);
+    await until(async () => (await checkpoints()).reduce((sum, { handled = 0 }) => sum + handled, 0) === 6);
+    const block = seen.blockAt(5);
+    for (const id of ['a', 'b', 'c']) writeTo(id);
+    await until(() => block.isReached && seen.of('b').length === 6 && seen.of('c').length === 3);
+    world.cutOff();
+    block.open();
+    await open.pop()!.stop();
+    const pending = await collect(newProcess().pending('seen'));
+    const versions = (id: string) =>
+      pending.flatMap(({ stream, version }) => (stream.aggregateId === id ? version : []));
+    expect(versions('a').slice(-2)).toEqual([5, 6]);
+    for (const [id, last] of [
+      ['a', 6],
+      ['b', 6],
+      ['c', 3],
+    ] as const) {
+      const listed = versions(id);
+      expect(listed).toEqual(upTo(last).slice(last - listed.length));
+    }
+  });
+
+  it('counts each event that it handled once, where it is paused in the middle', async () => {
+    const process = start({ concurrency: 1 });
+    const block = seen.blockAt(20);
+    world.write(streamOf('a'), { events: 40, lateMs: 0 });
+    await until(() => block.isReached);
+    const pausing = process.pause('seen');
+    await until(async () => (await process.status('seen', 0)).state === 'paused');
+    block.open();
+    await pausing;
+    expect(seen.of('a')).toEqual(upTo(20));
+    await process.resume('seen');
+    await until(() => seen.of('a').length === 40);
+    await process.pause('seen');
+    expect((await checkpoints()).map(({ handled }) => handled).filter(Boolean)).toEqual([40]);
   });
 
   it.each([
