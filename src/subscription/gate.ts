@@ -1,7 +1,14 @@
 import { createHash } from 'node:crypto';
 import { streamKey, type StreamId } from '../event/stream-id.js';
 import type { EventFeed, FeedEvent } from '../store/event-feed.js';
+import { isReadable } from '../store/stored-event.js';
 import { firstVersionBehind } from './first-version.js';
+
+/**
+ * What is known of the time before an event: `shown`, that the feed has shown all that is older; `told`, that a stream
+ * has told of the event, and does so of all of a commit, though in any order.
+ */
+export type Known = 'shown' | 'told' | undefined;
 
 /** What passes the gate: an event, and the version from which its stream goes on. */
 export interface Admitted {
@@ -47,11 +54,8 @@ export class Gate {
     for (const [key, version] of Object.entries(recent)) this.streams.set(key, { version, position });
   }
 
-  /**
-   * @param key the hash of the event's stream
-   * @param complete whether the feed is known to show all that is older than this event
-   */
-  async admit(key: string, { position, event }: FeedEvent, complete: boolean): Promise<Admitted | undefined> {
+  /** @param key the hash of the event's stream */
+  async admit(key: string, { position, event }: FeedEvent, before: Known): Promise<Admitted | undefined> {
     const known = this.streams.get(key);
     if (known && event.version <= known.version) {
       // What was let through before the feed has shown it stands where the feed shows it.
@@ -60,12 +64,18 @@ export class Gate {
     }
     const fromVersion = known
       ? known.version + 1
-      : event.version === 1 || complete
+      : event.version === 1 || before === 'shown'
         ? event.version
-        : // A stream that nothing is known of may have shown a later version first.
-          (await firstVersionBehind(this.feed, event, this.settled)).version;
+        : await this.firstOf(event, before);
     this.remember(key, { version: event.version, position });
     return { key, event, fromVersion };
+  }
+
+  /** A stream that nothing is known of may have shown a later version first. */
+  private async firstOf(event: FeedEvent['event'], before: Known): Promise<number> {
+    const told = before === 'told' && isReadable(event) ? event.commitIndex : 0;
+    const version = event.version - told;
+    return (await firstVersionBehind(this.feed, { stream: event.stream, version }, this.settled)).version;
   }
 
   /** What has passed of a stream, to go back to. */

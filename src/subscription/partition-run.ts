@@ -5,7 +5,7 @@ import { Delivery, DeliveryEndedError, type DeliveryOptions, type Settled } from
 import type { EventHandler } from './event-handler.js';
 import { FeedReader, type FeedTiming } from './feed-reader.js';
 import { firstVersionBehind } from './first-version.js';
-import { Gate, streamHash, type Admitted, type Passed } from './gate.js';
+import { Gate, streamHash, type Admitted, type Known, type Passed } from './gate.js';
 import { checkpointAt, LeaseLostError, type Checkpoint, type HeldLease } from './leases.js';
 import type { ParkedEntry, Parking } from './parking.js';
 
@@ -184,7 +184,7 @@ export class PartitionRun {
     const settled = await this.settleNext();
     const offered = this.offered.splice(0);
     if (offered.length > 0) {
-      await this.handle(offered, 0);
+      await this.handle(offered, () => 'told');
       await this.saveIfDue();
     }
     const page = await this.reader.read(this.ending.signal);
@@ -194,7 +194,7 @@ export class PartitionRun {
     }
     for (let start = 0; start < page.events.length; start += CHUNK) {
       const events = page.events.slice(start, start + CHUNK);
-      await this.handle(events, page.completeUntil);
+      await this.handle(events, (time) => (time <= page.completeUntil ? 'shown' : undefined));
       page.reached(events.at(-1)!.position);
       this.gate.settle(this.reader.places.settled);
       await this.saveIfDue();
@@ -227,14 +227,14 @@ export class PartitionRun {
     }
   }
 
-  private async handle(events: readonly FeedEvent[], completeUntil: number): Promise<void> {
+  private async handle(events: readonly FeedEvent[], knownBefore: (eventTime: number) => Known): Promise<void> {
     const before = new Map<string, Passed | undefined>();
     const admitted: Admitted[] = [];
     try {
       for (const found of events) {
         const key = streamHash(found.event.stream);
         if (!before.has(key)) before.set(key, this.gate.passedOf(key));
-        const passing = await this.gate.admit(key, found, found.event.eventTime <= completeUntil);
+        const passing = await this.gate.admit(key, found, knownBefore(found.event.eventTime));
         if (passing) admitted.push(passing);
       }
       if (admitted.length > 0) await this.delivery.deliver(admitted);

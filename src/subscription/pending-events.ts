@@ -37,7 +37,7 @@ export async function* pendingEvents(
         const { stream, version: toVersion } = found.event;
         const key = streamHash(stream);
         if (toVersion >= (held.get(key) ?? Infinity)) continue;
-        const admitted = await gate.admit(key, found, found.event.eventTime <= completeUntil);
+        const admitted = await gate.admit(key, found, found.event.eventTime <= completeUntil ? 'shown' : undefined);
         if (admitted) yield* recordedIn(stream, key, { fromVersion: admitted.fromVersion, toVersion });
       }
       more = page.more;

@@ -833,8 +833,8 @@ export const BUGS: readonly PlantedBug[] = [
     name: 'first-gap-not-seen',
     harm: 'After a restart, an event that comes before its late neighbour is handled first.',
     file: 'subscription/gate.ts',
-    find: 'event.version === 1 || complete',
-    replace: 'event.version >= 1 || complete',
+    find: "event.version === 1 || before === 'shown'",
+    replace: "event.version >= 1 || before === 'shown'",
     caughtBy: [
       feed('delivers all events in order, by feed'),
       sources('events by feed come behind those before them that were not brought'),

@@ -10,7 +10,7 @@ it('names in a checkpoint what has passed at the settled position, as the feed i
   const event = world.write(stream, { clock: 1000 })[0]!;
   const gate = new Gate(world.feed, positionAt(0), {}, positionAt(0));
   const position = `${positionAt(1000)}#a`;
-  expect(await gate.admit(streamHash(stream), { position, event }, true)).toMatchObject({ fromVersion: 1 });
+  expect(await gate.admit(streamHash(stream), { position, event }, 'shown')).toMatchObject({ fromVersion: 1 });
   gate.settle(position);
   expect(gate.recent(10)).toEqual({ [streamHash(stream)]: 1 });
   gate.settle(positionAt(2000));
@@ -31,7 +31,7 @@ describe('where nothing is known of a stream, the gate begins with', () => {
   async function begin({ feed }: ReturnType<typeof newWorld>, settled: string): Promise<number> {
     const event = { stream, version: 3, eventTime: 3000 };
     const gate = new Gate(feed, settled, {}, settled);
-    return (await gate.admit(key, { position: feed.positionOf(event), event }, false))!.fromVersion;
+    return (await gate.admit(key, { position: feed.positionOf(event), event }, undefined))!.fromVersion;
   }
 
   it('what has the very time from which on the feed is read', async () => {
@@ -43,6 +43,19 @@ describe('where nothing is known of a stream, the gate begins with', () => {
     const world = newStream();
     expect(await begin(world, world.feed.positionOf({ stream, eventTime: 2000 }))).toBe(3);
     expect(await begin(world, `${positionAt(2000)}# of another`)).toBe(2);
+  });
+
+  it('its commit, of which a stream has told from the end, though it comes later than the feed could show it', async () => {
+    const world = newWorld();
+    const { feed } = world;
+    world.write(stream, { clock: 1000 });
+    const [, , event] = world.write(stream, { clock: 2000, events: 3 });
+    const gate = new Gate(feed, positionAt(60_000), {}, positionAt(60_000));
+    const found = { position: feed.positionOf(event!), event: event! };
+    expect(await gate.admit(key, found, 'told')).toMatchObject({ fromVersion: 2 });
+    // The feed begins where it was told to, also in the middle of a commit.
+    const other = new Gate(feed, positionAt(2001), {}, positionAt(2001));
+    expect(await other.admit(key, found, undefined)).toMatchObject({ fromVersion: 3 });
   });
 
   it('what cannot be read, as it may not have been handled', async () => {
@@ -83,7 +96,7 @@ describe('of very many streams, the gate', () => {
   async function pass(gate: Gate, index: number, time: number): Promise<boolean> {
     const event = { stream: streams[index]!, ...at(time) };
     const position = world.feed.positionOf(event);
-    return (await gate.admit(streamHash(event.stream), { position, event }, true)) !== undefined;
+    return (await gate.admit(streamHash(event.stream), { position, event }, 'shown')) !== undefined;
   }
 
   it('keeps the one at the settled position, as the feed is read from there again', async () => {

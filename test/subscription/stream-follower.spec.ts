@@ -342,7 +342,7 @@ describe('a version that passed the gate before the feed has shown it', () => {
     const [settled, lead, shown] = [positionAt(0), positionAt(1000), `${positionAt(5000)}#x`];
     const gate = new Gate(feed, settled, { x: 3 }, lead);
     const event = { version: 3, eventTime: 5000 } as StoredEvent;
-    expect(await gate.admit('x', { position: shown, event }, false)).toBeUndefined();
+    expect(await gate.admit('x', { position: shown, event }, undefined)).toBeUndefined();
     gate.settle(positionAt(4000));
     expect(gate.recent(10)).toEqual({ x: 3 });
     gate.settle(positionAt(6000));
