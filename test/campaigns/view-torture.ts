@@ -8,6 +8,7 @@ import { DynamoDbBookkeeping } from '../../src/dynamodb/dynamodb-bookkeeping.js'
 import { feedPlace, feedSlice } from '../../src/dynamodb/index-keys.js';
 import { streamKey } from '../../src/event/stream-id.js';
 import { timeOf } from '../../src/store/event-feed.js';
+import { streamHash } from '../../src/subscription/gate.js';
 import { leaseOf, Leases } from '../../src/subscription/leases.js';
 import { Parking } from '../../src/subscription/parking.js';
 import { campaign } from './campaign.js';
@@ -29,6 +30,8 @@ const DEFAULTS = {
   outages: 0.002,
   deadlineMs: 2000,
   leaseMs: 3000,
+  /** What is older counts as settled. */
+  backtrackMs: 10_000,
   /** A worker is killed, or stopped for longer than its lease and woken again, about so often. */
   killEveryMs: 3000,
 };
@@ -46,7 +49,8 @@ export const viewTorture = campaign({
   defaults: DEFAULTS,
 
   async run(options, { endpoint, seed, progress }) {
-    const { events, counters, workers, writers, faults, outages, deadlineMs, leaseMs, killEveryMs } = options;
+    const { events, counters, workers, writers, faults, outages, deadlineMs, killEveryMs } = options;
+    const { leaseMs, backtrackMs } = options;
     const random = new Random(seed);
     const tables = await createTables(endpoint);
     const client = clientFor(endpoint);
@@ -61,7 +65,7 @@ export const viewTorture = campaign({
     });
     const log = new WrittenLog(store, random.fork());
     const view = new View(client, tables.names.bookkeeping, totals, log);
-    const timing = { leaseMs, backtrackMs: 10_000, pollMs: 100 };
+    const timing = { leaseMs, backtrackMs, pollMs: 100 };
     const job = { endpoint: proxy.endpoint, tables: tables.names, totals, deadlineMs, timing };
     const crew = new Crew(job, workers, random.fork());
     try {
@@ -158,9 +162,12 @@ class View {
   async checkCheckpoints(ids: readonly string[]): Promise<void> {
     const leases = await this.leases.all();
     for (const id of ids) {
-      const { slice } = feedPlace(streamKey(streamOf(id)), '');
-      const settled = leaseOf(leases, feedSlice(COUNTER, slice))?.checkpoint?.settled;
-      const passed = settled === undefined ? 0 : this.log.versionBefore(id, timeOf(settled));
+      const stream = streamOf(id);
+      const { slice } = feedPlace(streamKey(stream), '');
+      const checkpoint = leaseOf(leases, feedSlice(COUNTER, slice))?.checkpoint;
+      if (!checkpoint) continue;
+      const settled = this.log.versionBefore(id, timeOf(checkpoint.settled));
+      const passed = Math.max(settled, checkpoint.recent[streamHash(stream)] ?? 0);
       if (passed === 0) continue;
       this.checked++;
       const { version = 0 } = (await this.totalOf(id)) ?? {};

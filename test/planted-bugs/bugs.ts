@@ -17,6 +17,8 @@ const idempotent = (test: string): Catcher => ({ file: 'test/nest/idempotent-com
 const contexts = (test: string): Catcher => ({ file: 'test/nest/command-context.e2e-spec.ts', test });
 const feed = (test: string): Catcher => ({ file: 'test/campaigns/feed-check.spec.ts', test });
 const sources = (test: string): Catcher => ({ file: 'test/subscription/sources.spec.ts', test });
+const reader = (test: string): Catcher => ({ file: 'test/subscription/feed-reader.spec.ts', test });
+const operators = (test: string): Catcher => ({ file: 'test/subscription/operators.spec.ts', test });
 const projections = (test: string): Catcher => ({ file: 'test/nest/projections.e2e-spec.ts', test });
 const inline = (test: string): Catcher => ({ file: 'test/nest/inline-projections.e2e-spec.ts', test });
 const rebuild = (test: string): Catcher => ({ file: 'test/nest/rebuild.e2e-spec.ts', test });
@@ -969,6 +971,23 @@ export const BUGS: readonly PlantedBug[] = [
     find: '      this.goBack(before);\n',
     replace: '',
     caughtBy: [projections('gets each event in order, and again what it has not acknowledged')],
+  },
+  {
+    name: 'checkpoint-ahead-of-handler',
+    harm: 'What a process that dies has read and not handled is never handled.',
+    file: 'subscription/partition-run.ts',
+    find: '      await this.handle(events, (time)',
+    replace:
+      '      page.reached(events.at(-1)!.position);\n      await this.lease.save(this.checkpoint(RECENT_IN_CHECKPOINT));\n      await this.handle(events, (time)',
+    caughtBy: [operators('handles what a process that died had read and not handled, however old that is')],
+  },
+  {
+    name: 'backlog-read-twice',
+    harm: 'Processes that restart again and again while much is to be read handle the same events with each start.',
+    file: 'subscription/feed-reader.ts',
+    find: 'settled < lead && timeOf(lead)',
+    replace: 'settled > lead && timeOf(lead)',
+    caughtBy: [reader('reads no page more than once where it is ended again and again')],
   },
   {
     name: 'late-retry-passed',

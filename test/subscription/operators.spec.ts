@@ -430,6 +430,21 @@ describe('a subscription', () => {
     }
   });
 
+  it('handles what a process that died had read and not handled, however old that is', async () => {
+    world = newWorld({ leaseMs: 300 });
+    const block = seen.blockAt(2);
+    world.write(streamOf('a'), { clock: Date.now() - 60_000, events: 3, lateMs: 0 });
+    start();
+    await until(() => block.isReached);
+    world.cutOff();
+    block.open();
+    await open.pop()!.stop();
+    seen.all.length = 0;
+    start();
+    await until(() => seen.of('a').includes(3));
+    expect(seen.of('a')).toEqual([1, 2, 3]);
+  });
+
   it('counts each event that it handled once, where it is paused in the middle', async () => {
     const process = start({ concurrency: 1 });
     const block = seen.blockAt(20);
