@@ -1,5 +1,5 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { Module } from '@nestjs/common';
+import { Injectable, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import {
   CommandBus,
@@ -13,11 +13,13 @@ import {
   Aggregate,
   AggregateRepository,
   AggregateRoot,
+  EventStore,
   EventStoreModule,
   EventType,
   getAggregateRepositoryToken,
   InjectAggregateRepository,
   On,
+  Projection,
   type TableNames,
 } from '../../../src/index.js';
 
@@ -73,12 +75,50 @@ class TickedHandler implements IEventHandler<Ticked> {
   }
 }
 
+/** A view that is told of every event, and keeps one number. */
+@Injectable()
+@Projection('soak-ticks')
+class Ticks {
+  seen = 0;
+
+  @On(Ticked) ticked(): void {
+    this.seen++;
+  }
+}
+
+/** What follows the events by pulling. */
+class Pulling {
+  seen = 0;
+  private readonly ending = new AbortController();
+  private readonly over: Promise<void>;
+
+  constructor(eventStore: EventStore) {
+    this.over = this.pull(eventStore);
+  }
+
+  async end(): Promise<void> {
+    this.ending.abort();
+    await this.over;
+  }
+
+  private async pull(eventStore: EventStore): Promise<void> {
+    const options = { name: 'soak-pulled', aggregateTypes: ['soak-clock'], signal: this.ending.signal };
+    const events = eventStore.subscribe(options);
+    for await (const recorded of events) {
+      this.seen++;
+      events.ack(recorded);
+    }
+  }
+}
+
 @Module({})
 class SoakModule {}
 
 export interface ClockApplication {
   readonly commands: CommandBus;
   readonly clocks: AggregateRepository<Clock>;
+  /** How many events each of those that follow them was given. */
+  followed(): readonly number[];
   close(): Promise<void>;
 }
 
@@ -94,12 +134,17 @@ export async function startClocks(
       EventStoreModule.forRoot({ client, tables, deadlineMs }),
       EventStoreModule.forFeature([Clock]),
     ],
-    providers: [TickHandler, TickedHandler],
+    providers: [TickHandler, TickedHandler, Ticks],
   };
   const application = await NestFactory.createApplicationContext(root, { logger: false, abortOnError: false });
+  const pulling = new Pulling(application.get(EventStore));
   return {
     commands: application.get(CommandBus, { strict: false }),
     clocks: application.get<AggregateRepository<Clock>>(getAggregateRepositoryToken(Clock), { strict: false }),
-    close: () => application.close(),
+    followed: () => [application.get(Ticks, { strict: false }).seen, pulling.seen],
+    close: async () => {
+      await pulling.end();
+      await application.close();
+    },
   };
 }
