@@ -36,8 +36,11 @@ const LOOKED_OVER = 1000;
 export class Gate {
   /** By the hash of the stream, the one that went on longest ago first. */
   private readonly streams = new Map<string, Passed>();
-  /** Where looking for settled ones goes on. */
-  private lookedOver = this.streams.entries();
+  /**
+   * Where looking for settled ones goes on, while there are too many. An iterator that waits keeps what the map has long
+   * dropped.
+   */
+  private lookedOver: MapIterator<[string, Passed]> | undefined;
 
   /**
    * @param settled the position up to which nothing comes late any more: all up to there has passed
@@ -97,10 +100,11 @@ export class Gate {
   /** @param position up to which nothing comes late any more */
   settle(position: string): void {
     if (position > this.settled) this.settled = position;
-    for (let kept = 0; this.streams.size > KEPT_STREAMS && kept < LOOKED_OVER;) {
+    this.lookedOver = this.streams.size > KEPT_STREAMS ? (this.lookedOver ?? this.streams.entries()) : undefined;
+    for (let kept = 0; this.lookedOver && this.streams.size > KEPT_STREAMS && kept < LOOKED_OVER;) {
       const next = this.lookedOver.next();
       if (next.done) {
-        this.lookedOver = this.streams.entries();
+        this.lookedOver = undefined;
         return;
       }
       const [key, passed] = next.value;

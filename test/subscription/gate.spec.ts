@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { CorruptStreamError, EventStoreUnavailableError } from '../../src/index.js';
 import { positionAt } from '../../src/store/event-feed.js';
 import { Gate, streamHash } from '../../src/subscription/gate.js';
+import { usedHeap } from '../campaigns/used-heap.js';
 import { newWorld, streamOf } from '../contract/subscription-source-contract.js';
 
 it('names in a checkpoint what has passed at the settled position, as the feed is read from there again', async () => {
@@ -86,6 +87,23 @@ describe('where nothing is known of a stream, the gate begins with', () => {
     };
     await expect(begin(world, positionAt(0))).rejects.toThrow(EventStoreUnavailableError);
   });
+});
+
+it('keeps no more of streams that go on and on than where they stand', async () => {
+  const { feed } = newWorld();
+  const gate = new Gate(feed, positionAt(0), {}, positionAt(0));
+  const keys = Array.from({ length: 100 }, (_, index) => streamHash(streamOf(`s-${index}`)));
+  const goOn = async (from: number, to: number) => {
+    for (let version = from; version <= to; version++) {
+      const event = { stream: streamOf('any'), version, eventTime: version };
+      for (const key of keys) await gate.admit(key, { position: `${positionAt(version)}#${key}`, event }, 'shown');
+      gate.settle(positionAt(version));
+    }
+  };
+  await goOn(1, 100);
+  const before = usedHeap();
+  await goOn(101, 1100);
+  expect(usedHeap() - before).toBeLessThan(2 * 2 ** 20);
 });
 
 describe('of very many streams, the gate', () => {
