@@ -51,6 +51,7 @@ export class DynamoDbEventStore extends EventStore {
   private readonly tables: TableNames;
   private readonly registry: EventRegistry;
   private readonly deadlineMs: number;
+  private readonly underWay = new Set<Promise<CommitResult>>();
 
   constructor({ client, tables, registry, deadlineMs, ...tenants }: DynamoDbEventStoreOptions) {
     super(tenants);
@@ -62,7 +63,23 @@ export class DynamoDbEventStore extends EventStore {
     this.deadlineMs = deadlineMs;
   }
 
-  override async commit(commit: Commit, { signal }: OperationOptions = {}): Promise<CommitResult> {
+  override async commit(commit: Commit, options: OperationOptions = {}): Promise<CommitResult> {
+    const committing = this.write(commit, options);
+    this.underWay.add(committing);
+    try {
+      return await committing;
+    } finally {
+      this.underWay.delete(committing);
+    }
+  }
+
+  override async settle(): Promise<void> {
+    await Promise.allSettled(this.underWay);
+    // Whoever awaited them goes on first, as with a snapshot.
+    await new Promise(setImmediate);
+  }
+
+  private async write(commit: Commit, { signal }: OperationOptions): Promise<CommitResult> {
     const prepared = prepareCommit(this.scopedCommit(commit), this.registry);
     const { commitId, idempotency } = prepared;
     if (prepared.appends.length === 0 && !idempotency) return { commitId, appended: [] };

@@ -122,6 +122,7 @@ export class EventStoreModule
   async onApplicationShutdown(): Promise<void> {
     // Nest has closed the HTTP server by now; until then its requests went on to send commands.
     await this.commands.end();
+    await this.store.settle();
     this.units.end();
     await this.snapshots.drain();
     this.connection?.close();

@@ -90,6 +90,9 @@ export abstract class EventStore {
    */
   abstract commit(commit: Commit, options?: OperationOptions): Promise<CommitResult>;
 
+  /** Waits for the commits that are under way, and what whoever awaits them does at once; when an application closes. */
+  async settle(): Promise<void> {}
+
   /**
    * How a commit ended whose outcome was unknown: one request for each of its streams until one tells. With
    * `ANY_VERSION` in a commit of your own, the stream is searched for the commitId. An error, or what has its

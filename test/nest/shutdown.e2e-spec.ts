@@ -10,9 +10,12 @@ import type { INestApplication } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { CommandBus } from '@nestjs/cqrs';
 import {
+  type AggregateRepository,
   DynamoDbEventStore,
   EventRegistry,
   EventStore,
+  getAggregateRepositoryToken,
+  NO_STREAM,
   provisionTables,
   type EventStoreModuleOptions,
 } from '../../src/index.js';
@@ -20,7 +23,7 @@ import { startFaultyProxy, type FaultyProxy } from '../campaigns/faulty-proxy.js
 import { clientConfig, newClient, newTableNames } from '../setup/database.js';
 import { collect } from '../setup/collect.js';
 import { until } from '../setup/until.js';
-import { Count, Counted, CountedHandler, CountingModule } from './shutdown/counting.module.js';
+import { Count, Counted, CountedHandler, Counter, CountingModule } from './shutdown/counting.module.js';
 
 const SERVE = fileURLToPath(new URL('../../.build/test/nest/shutdown/serve.js', import.meta.url));
 
@@ -126,6 +129,26 @@ describe('a closed application', () => {
 
     expect(await countedBy('begun-late')).toBe(2);
     expect(handler.handled).toEqual(['begun-late', 'begun-late']);
+  });
+
+  it('has stored what was saved and appended without a command, before it closed its client', async () => {
+    const { app } = await listen({ tables, clientConfig: clientConfig() });
+    const order = orderOfWork(app);
+    const counters = app.get<AggregateRepository<Counter>>(getAggregateRepositoryToken(Counter), { strict: false });
+    const counter = new Counter('saved');
+    counter.countTwice('saved');
+    const appended = { aggregateType: 'shutdown-counter', aggregateId: 'appended' };
+    const work = [
+      counters.save(counter),
+      app.get(EventStore).append(appended, [new Counted('appended')], { expectedVersion: NO_STREAM }),
+    ];
+
+    await app.close();
+
+    expect(order.toSorted()).toEqual(['closed', 'committed', 'committed', 'snapshot']);
+    expect(order.at(-1)).toBe('closed');
+    await Promise.all(work);
+    expect([await countedBy('saved'), await countedBy('appended')]).toEqual([2, 1]);
   });
 
   it('has stored what its last requests sent, before it closed its client', async () => {
