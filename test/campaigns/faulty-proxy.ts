@@ -24,6 +24,10 @@ export const FAULTS = [
   'error-503-after',
   'gateway-502-before',
   'gateway-502-after',
+  'empty-408-before',
+  'empty-408-after',
+  'json-403-before',
+  'json-403-after',
   'throughput-exceeded',
   'throttled',
   'request-limit-exceeded',
@@ -120,6 +124,12 @@ export async function startFaultyProxy(endpoint: string, options: FaultyProxyOpt
       case 'gateway-502-before':
       case 'gateway-502-after':
         return answer(response, 502, HTML, 'text/html');
+      case 'empty-408-before':
+      case 'empty-408-after':
+        return answer(response, 408, '');
+      case 'json-403-before':
+      case 'json-403-after':
+        return answer(response, 403, '{"message":"Forbidden"}', 'application/json');
       case 'throughput-exceeded':
         return fail(response, 400, 'ProvisionedThroughputExceededException');
       case 'throttled':

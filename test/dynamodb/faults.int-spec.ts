@@ -28,8 +28,13 @@ class Ticked {
 type Fault = (work: () => Promise<unknown>) => Promise<unknown>;
 
 function failure(name: string, httpStatusCode: number, more: object = {}): Error {
+  return Object.assign(unnamed(httpStatusCode), { name, __type: `com.amazonaws.dynamodb.v20120810#${name}`, ...more });
+}
+
+/** What the SDK makes of an answer that DynamoDB did not give. */
+function unnamed(httpStatusCode: number): Error {
   const $fault = httpStatusCode < 500 ? 'client' : 'server';
-  return Object.assign(new Error(`injected ${name}`), { name, $fault, $metadata: { httpStatusCode }, ...more });
+  return Object.assign(new Error('injected'), { name: 'Unknown', $fault, $metadata: { httpStatusCode } });
 }
 
 const before =
@@ -114,6 +119,8 @@ describe('DynamoDbEventStore under faults', () => {
       ],
       ['the answer is empty', [answering({})]],
       ['the answer is empty, and nothing was written', [emptyBefore, emptyBefore]],
+      ['a gateway refuses it before the write', [before(unnamed(408)), before(unnamed(403))]],
+      ['a gateway refuses it after the write', [after(unnamed(408)), after(unnamed(403))]],
       ['the answer is no JSON', [after(new SyntaxError('Unexpected token < in JSON'))]],
       ['an earlier request is still in progress', [before(failure('TransactionInProgressException', 400))]],
       ['another transaction is in its way', [before(conflict), before(throttled)]],
@@ -240,6 +247,7 @@ describe('DynamoDbEventStore under faults', () => {
       ['the server fails', [before(failure('InternalServerError', 500))]],
       ['the answer is empty, which would make the stream look empty', [answering({})]],
       ['it is throttled', [before(failure('ThrottlingException', 400))]],
+      ['a gateway refuses it', [before(unnamed(408)), after(unnamed(403))]],
       ['nothing answers the first attempt', [hanging]],
     ])('asks again when %s', async (_, injected) => {
       const stream = newStream();
@@ -276,6 +284,13 @@ describe('DynamoDbEventStore under faults', () => {
       const started = performance.now();
       await expect(collect(newStore(300).read(newStream()))).rejects.toThrow(EventStoreUnavailableError);
       expect(performance.now() - started).toBeLessThan(600);
+    });
+
+    it('says at the deadline which answers it got', async () => {
+      faults = Array.from({ length: 100 }, () => before(unnamed(403)));
+      const attempt = collect(newStore(300).read(newStream()));
+      await expect(attempt).rejects.toThrow(EventStoreUnavailableError);
+      await expect(attempt).rejects.toThrow('did not answer before the deadline (last failure: HTTP 403)');
     });
   });
 

@@ -123,6 +123,7 @@ export function guard(client: DynamoDBClient, mayDo: (access: Access) => boolean
 function accessDenied({ action, resource }: Access): Error {
   return Object.assign(new Error(`Not authorized to perform ${action} on ${resource}`), {
     name: 'AccessDeniedException',
+    __type: 'com.amazon.coral.service#AccessDeniedException',
     $fault: 'client',
     $metadata: { httpStatusCode: 400 },
   });
