@@ -85,7 +85,7 @@ export class DynamoDbEventFeed extends EventFeed {
 
   override async *readStream(stream: StreamId, range: ReadRange): AsyncIterable<StoredEvent> {
     const wait = Wait.of(this.options.deadlineMs, range);
-    yield* this.reader.read(stream, streamKey(stream), versionRange(range), wait);
+    yield* this.reader.readKnown(stream, streamKey(stream), versionRange(range), wait);
   }
 }
 

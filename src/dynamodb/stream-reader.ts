@@ -50,34 +50,17 @@ export class StreamReader {
     return undefined;
   }
 
-  async *read(stream: StreamId, pk: string, range: VersionRange, wait: Wait): AsyncGenerator<StoredEvent, void> {
-    const { forward, from, to } = range;
-    let left = range.limit;
-    let next = forward ? from : undefined;
-    let last: StoredEvent | undefined;
-    let rereads = 0;
-    while (left > 0 && from <= to && (next === undefined || (next >= from && next <= to))) {
-      const bounds = forward ? { from: next ?? from, to } : { from, to: next ?? to };
-      const query = eventsQuery(this.tableName, pk, { ...bounds, forward, limit: left });
-      const page = await this.sender.query(query, wait.deadline);
-      let broken = false;
-      const before = last;
-      for (const item of page.items) {
-        const event = storedEventFrom(item);
-        broken = next === undefined ? isHeadOfHalfCommit(event, to) : event.version !== next;
-        if (broken) break;
-        yield event;
-        wait.deadline.throwIfAborted();
-        last = event;
-        next = event.version + (forward ? 1 : -1);
-        left--;
-        rereads = 0;
-      }
-      if (last !== before) wait.renew();
-      if (!broken && page.more) continue;
-      if (!broken && (left === 0 || endsWell(forward, last, next, range))) return;
-      await this.reread(stream, next ?? to, rereads++, wait);
-    }
+  /**
+   * Where the events end below the upper bound, or begin below it, one more request looks whether the stream goes on
+   * beyond: then versions are missing.
+   */
+  read(stream: StreamId, pk: string, range: VersionRange, wait: Wait): AsyncGenerator<StoredEvent, void> {
+    return this.walk(stream, pk, range, wait, range.to < MAX_VERSION);
+  }
+
+  /** The same without that request, for who knows which versions there are, and deals with those that do not come. */
+  readKnown(stream: StreamId, pk: string, range: VersionRange, wait: Wait): AsyncGenerator<StoredEvent, void> {
+    return this.walk(stream, pk, range, wait, false);
   }
 
   async sinceSnapshot(stream: StreamId, pk: string, tail: number, wait: Wait): Promise<StoredSinceSnapshot> {
@@ -90,6 +73,67 @@ export class StreamReader {
         return this.assemble(stream, pk, newestSnapshot(items, events), events.toReversed(), wait);
       await this.reread(stream, hole, rereads, wait);
     }
+  }
+
+  private async *walk(
+    stream: StreamId,
+    pk: string,
+    range: VersionRange,
+    wait: Wait,
+    looksBeyond: boolean,
+  ): AsyncGenerator<StoredEvent, void> {
+    const { forward, from, to } = range;
+    /** A version that must be there, as the stream goes on beyond it. */
+    let known = 0;
+    const missingAbove = async (newest: StoredEvent | undefined) => {
+      const version = newest ? newest.version + 1 : from;
+      if (version > to) return undefined;
+      if (version <= known || (newest && isHeadOfHalfCommit(newest, to))) return version;
+      if (!looksBeyond || !(await this.goesOnBeyond(pk, version, wait.deadline))) return undefined;
+      known = version;
+      return version;
+    };
+    let left = range.limit;
+    let next = forward ? from : undefined;
+    let last: StoredEvent | undefined;
+    let rereads = 0;
+    while (left > 0 && from <= to && (next === undefined || (next >= from && next <= to))) {
+      const bounds = forward ? { from: next ?? from, to } : { from, to: next ?? to };
+      const query = eventsQuery(this.tableName, pk, { ...bounds, forward, limit: left });
+      const page = await this.sender.query(query, wait.deadline);
+      let missing: number | undefined;
+      const before = last;
+      for (const item of page.items) {
+        const event = storedEventFrom(item);
+        missing = next === undefined ? await missingAbove(event) : event.version !== next ? next : undefined;
+        if (missing !== undefined) break;
+        yield event;
+        wait.deadline.throwIfAborted();
+        last = event;
+        next = event.version + (forward ? 1 : -1);
+        left--;
+        rereads = 0;
+      }
+      if (last !== before) wait.renew();
+      if (missing === undefined) {
+        if (page.more) continue;
+        if (left === 0) return;
+        if (forward || next === undefined) missing = await missingAbove(last);
+        else if (next >= from) missing = next;
+        if (missing === undefined) return;
+      }
+      await this.reread(stream, missing, rereads++, wait);
+    }
+  }
+
+  /**
+   * Whether there are versions above one that was not there. Where it is there by now itself, it came after the read
+   * had met the end of the stream.
+   */
+  private async goesOnBeyond(pk: string, version: number, deadline: Deadline): Promise<boolean> {
+    const range = { from: version, to: MAX_VERSION, forward: true, limit: 1 };
+    const { items } = await this.sender.query(eventsQuery(this.tableName, pk, range), deadline);
+    return items[0] !== undefined && items[0].sk !== version;
   }
 
   private async sinceInlineState(stream: StreamId, pk: string, wait: Wait): Promise<StoredSinceSnapshot> {
@@ -129,7 +173,7 @@ export class StreamReader {
     let next = from;
     for (let rereads = 0; next <= to; rereads++) {
       if (rereads > 0) await this.reread(stream, next, rereads - 1, wait);
-      for await (const event of this.read(stream, pk, { from: next, to, forward: true, limit: Infinity }, wait)) {
+      for await (const event of this.readKnown(stream, pk, { from: next, to, forward: true, limit: Infinity }, wait)) {
         yield event;
         next = event.version + 1;
       }
@@ -161,17 +205,6 @@ const NOTHING: VersionRange = { from: 1, to: 0, forward: true, limit: 0 };
 /** The newest event seen is not the last of its commit, so the rest is not visible yet. */
 function isHeadOfHalfCommit({ version, commitIndex, commitSize }: StoredEvent, to: number): boolean {
   return version < to && commitIndex + 1 < commitSize;
-}
-
-/** Whether a read that met no more events has met all: whole commits at the end, down to the first at the start. */
-function endsWell(
-  forward: boolean,
-  last: StoredEvent | undefined,
-  next: number | undefined,
-  { from, to }: VersionRange,
-): boolean {
-  if (last === undefined) return true;
-  return forward ? !isHeadOfHalfCommit(last, to) : (next ?? 0) < from;
 }
 
 /** The version of the first hole in events that are in backward order. */

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo } from 'node:net';
 import { DeleteItemCommand, type DynamoDBClient, type QueryCommandInput } from '@aws-sdk/client-dynamodb';
@@ -13,9 +14,12 @@ import {
   EventStoreUnavailableError,
   EventType,
   provisionTables,
+  type CommitReference,
+  type ReadRange,
   type StreamId,
 } from '../../src/index.js';
 import { DynamoDbBookkeeping } from '../../src/dynamodb/dynamodb-bookkeeping.js';
+import { DynamoDbEventFeed } from '../../src/dynamodb/dynamodb-event-feed.js';
 import { collect } from '../setup/collect.js';
 import { breakGlassClient, newClient, newTableNames, recordRequests } from '../setup/database.js';
 
@@ -354,15 +358,105 @@ describe('DynamoDbEventStore under faults', () => {
         faults = [];
         // Each asks again for a while, and so all at once.
         const store = newStore();
-        const forward = collect(store.read(stream));
-        const others = [collect(store.read(stream, { direction: 'backward' })), store.readSinceSnapshot(stream, 10)];
-        await Promise.all([
-          expect(forward).rejects.toThrow(`hole at version ${version}`),
-          ...[forward, ...others].map((read) => expect(read).rejects.toThrow(CorruptStreamError)),
-        ]);
+        const reads = [
+          collect(store.read(stream)),
+          collect(store.read(stream, { direction: 'backward' })),
+          store.readSinceSnapshot(stream, 10),
+        ];
+        await Promise.all(reads.map((read) => expectHole(read, stream, version)));
       },
       60_000,
     );
+
+    async function expectHole(read: Promise<unknown>, { aggregateId }: StreamId, version: number): Promise<void> {
+      await expect(read).rejects.toThrow(CorruptStreamError);
+      await expect(read).rejects.toThrow(`faults "${aggregateId}" has a hole at version ${version},`);
+    }
+
+    describe('by commits of one event each', () => {
+      const BOUNDED: readonly [ReadRange, number[]][] = [
+        [{ toVersion: 5 }, [1, 2, 3, 4, 5]],
+        [{ fromVersion: 5, toVersion: 5 }, [5]],
+        [{ fromVersion: 3, toVersion: 5, direction: 'backward' }, [5, 4, 3]],
+        [{ fromVersion: 5, toVersion: 5, direction: 'backward' }, [5]],
+        [{ toVersion: 5, direction: 'backward', limit: 1 }, [5]],
+      ];
+
+      async function eightEvents(): Promise<StreamId> {
+        const stream = newStream();
+        for (let version = 0; version < 8; version++) {
+          await newStore().append(stream, ticks(version + 1), { expectedVersion: version });
+        }
+        return stream;
+      }
+
+      it.each(BOUNDED)('is read again where the bound of %j is not visible yet', async (range, expected) => {
+        const stream = await eightEvents();
+        for (const queries of [2, 3]) {
+          await hide(stream, 5, queries);
+          expect((await collect(newStore().read(stream, range))).map(({ version }) => version)).toEqual(expected);
+        }
+      });
+
+      it('that has lost a version for good is an error, also where a read has its bound there', async () => {
+        const stream = await eightEvents();
+        await hide(stream, 5, 1000);
+        faults = [];
+        const store = newStore();
+        await Promise.all(BOUNDED.map(([range]) => expectHole(collect(store.read(stream, range)), stream, 5)));
+      }, 60_000);
+
+      it('ends where it ends, also when it goes on while that is looked up', async () => {
+        for (const direction of ['forward', 'backward'] as const) {
+          const stream = newStream();
+          await newStore().append(stream, ticks(1, 2), { expectedVersion: 0 });
+          faults = [
+            (work) => work(),
+            async (work) => {
+              await newStore().append(stream, ticks(3), { expectedVersion: 2 });
+              return work();
+            },
+          ];
+          const seen = await collect(newStore().read(stream, { toVersion: 9, direction }));
+          expect(seen.map(({ version }) => version).toSorted()).toEqual([1, 2]);
+          expect(faults).toEqual([]);
+        }
+      });
+
+      it.each<[ReadRange, number]>([
+        [{}, 1],
+        [{ direction: 'backward' }, 1],
+        [{ fromVersion: 9 }, 1],
+        [{ toVersion: 8 }, 1],
+        [{ toVersion: 8, direction: 'backward' }, 1],
+        [{ fromVersion: 2, toVersion: 4 }, 1],
+        [{ toVersion: 99, limit: 3 }, 1],
+        [{ toVersion: 9 }, 2],
+        [{ toVersion: 9, direction: 'backward', limit: 1 }, 2],
+        [{ fromVersion: 9, toVersion: 99 }, 2],
+      ])('is looked beyond by %j with %d requests in all', async (range, expected) => {
+        const stream = await eightEvents();
+        requests.splice(0);
+        await collect(newStore().read(stream, range));
+        expect(requests).toHaveLength(expected);
+      });
+
+      it('is looked beyond by nobody who knows where it ends', async () => {
+        const stream = await eightEvents();
+        const feed = new DynamoDbEventFeed({ client, tableName: tables.events, deadlineMs: 5000 });
+        const anywhere: CommitReference = {
+          commitId: randomUUID(),
+          appends: [{ stream, expectedVersion: ANY_VERSION }],
+        };
+        requests.splice(0);
+        await newStore().outcomeOf(anywhere);
+        await collect(feed.readStream(stream, { toVersion: 9 }));
+        await collect(feed.readStream(stream, { toVersion: 9, direction: 'backward', limit: 1 }));
+        expect(requests).toHaveLength(3);
+        await collect((await newStore().readSinceSnapshot(stream, 3)).events);
+        expect(requests).toHaveLength(5);
+      });
+    });
 
     it('whose last event is not visible yet does not use a snapshot that is ahead', async () => {
       const stream = newStream();
