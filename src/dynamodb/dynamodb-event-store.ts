@@ -126,7 +126,7 @@ export class DynamoDbEventStore extends EventStore {
       event: (stream, wanted) =>
         'version' in wanted
           ? this.reader.at(streamKey(stream), wanted.version, deadline)
-          : this.reader.find(stream, streamKey(stream), wanted.commitId, Wait.until(deadline)),
+          : this.reader.find(stream, streamKey(stream), wanted, Wait.until(deadline)),
       record: (key) => this.record(key, deadline),
     });
   }
@@ -232,8 +232,9 @@ export class DynamoDbEventStore extends EventStore {
   }
 }
 
-function placeOf({ append, events }: PlacedAppend): { stream: StreamId; expectedVersion: number } {
-  return { stream: append.stream, expectedVersion: events[0]!.version - 1 };
+function placeOf({ append, events }: PlacedAppend): CommitOutcomeUnknownError['appends'][number] {
+  const [{ version, eventId }] = events as [StoredEvent];
+  return { stream: append.stream, expectedVersion: version - 1, eventId };
 }
 
 function stored({ commitId }: PreparedCommit, placed: readonly PlacedAppend[]): CommitResult {

@@ -1,5 +1,6 @@
 import { CorruptStreamError } from '../event/event-errors.js';
 import { streamName, type StreamId } from '../event/stream-id.js';
+import { isEventOf, type EventIdentity } from '../store/commit-outcome.js';
 import { MAX_VERSION, type VersionRange } from '../store/read-range.js';
 import type { Snapshot } from '../store/snapshot.js';
 import { EventStoreUnavailableError } from '../store/store-errors.js';
@@ -43,10 +44,10 @@ export class StreamReader {
     return items[0] && storedEventFrom(items[0]);
   }
 
-  /** The newest event of a commit, `undefined` when the stream has none of it. */
-  async find(stream: StreamId, pk: string, commitId: string, wait: Wait): Promise<StoredEvent | undefined> {
+  /** The newest event of that identity, `undefined` when the stream has none. */
+  async find(stream: StreamId, pk: string, wanted: EventIdentity, wait: Wait): Promise<StoredEvent | undefined> {
     const backward = { from: 1, to: MAX_VERSION, forward: false, limit: Infinity };
-    for await (const event of this.read(stream, pk, backward, wait)) if (event.commitId === commitId) return event;
+    for await (const event of this.read(stream, pk, backward, wait)) if (isEventOf(event, wanted)) return event;
     return undefined;
   }
 

@@ -19,13 +19,27 @@ export type CommitOutcome = 'stored' | 'not-stored' | 'undecided';
 const REQUESTS_EXPIRE_AFTER_MS = 15 * 60_000;
 
 export interface Finder {
-  /** The event that stands where a commit's first event of this append would stand, or this commit's event. */
+  /** The event that stands where a commit's first event of this append would stand, or an event of that identity. */
   event(
     stream: StreamId,
-    wanted: { readonly version: number } | { readonly commitId: string },
-  ): Promise<{ readonly commitId: string } | undefined>;
+    wanted: { readonly version: number } | EventIdentity,
+  ): Promise<{ readonly commitId: string; readonly eventId: string } | undefined>;
   /** What is kept for an idempotency key. */
   record(key: IdempotencyKey): Promise<{ readonly commitId: string } | undefined>;
+}
+
+/** An event of a commit. An error that was kept before it knew its events, and a caller's own commit, do not say which. */
+export interface EventIdentity {
+  readonly commitId: string;
+  readonly eventId: string | undefined;
+}
+
+/** Whether an event is the one that is meant: a commitId may have been given to other events before. */
+export function isEventOf(
+  event: { readonly commitId: string; readonly eventId: string },
+  { commitId, eventId }: EventIdentity,
+): boolean {
+  return event.commitId === commitId && (eventId === undefined || event.eventId === eventId);
 }
 
 /**
@@ -42,10 +56,10 @@ export async function outcomeOf(commit: CommitReference, find: Finder): Promise<
       'outcomeOf needs the CommitOutcomeUnknownError, or the commit with the commitId that you gave it.',
     );
   }
-  for (const { stream, expectedVersion } of appends) {
-    const wanted = expectedVersion === ANY_VERSION ? { commitId } : { version: expectedVersion + 1 };
-    const holder = await find.event(stream, wanted);
-    if (holder) return holder.commitId === commitId ? 'stored' : 'not-stored';
+  for (const { stream, expectedVersion, eventId } of appends) {
+    const own = { commitId, eventId };
+    const holder = await find.event(stream, expectedVersion === ANY_VERSION ? own : { version: expectedVersion + 1 });
+    if (holder) return isEventOf(holder, own) ? 'stored' : 'not-stored';
   }
   if (appends.length === 0) {
     const holder = await find.record(idempotency!);

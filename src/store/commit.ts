@@ -69,4 +69,9 @@ export interface AppendReference {
   readonly stream: StreamId;
   readonly expectedVersion: ExpectedVersion;
   readonly events?: readonly object[];
+  /**
+   * Of the first event that the commit has there; a `CommitOutcomeUnknownError` knows. With it, another commit that was
+   * given the same `commitId` is not taken for this one.
+   */
+  readonly eventId?: string;
 }

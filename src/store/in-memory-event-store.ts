@@ -3,7 +3,7 @@ import type { EventRegistry } from '../event/event-registry.js';
 import type { RecordedVersion } from '../event/recorded-event.js';
 import { streamKey, type StreamId } from '../event/stream-id.js';
 import type { Commit, CommitReference, CommitResult, StreamHead } from './commit.js';
-import { outcomeOf, type CommitOutcome } from './commit-outcome.js';
+import { isEventOf, outcomeOf, type CommitOutcome } from './commit-outcome.js';
 import { assertEventSizes } from './commit-limits.js';
 import type { EventPosition, EventQuery } from './event-query.js';
 import { EventStore, type OperationOptions, type ReadRange, type TenantOptions } from './event-store.js';
@@ -84,9 +84,7 @@ export class InMemoryEventStore extends EventStore {
     const outcome = await outcomeOf(this.scopedReference(commit), {
       event: async (stream, wanted) => {
         const events = this.streams.get(streamKey(stream)) ?? [];
-        return 'version' in wanted
-          ? events[wanted.version - 1]
-          : events.findLast(({ commitId }) => commitId === wanted.commitId);
+        return 'version' in wanted ? events[wanted.version - 1] : events.findLast((event) => isEventOf(event, wanted));
       },
       record: async (key) => this.records.get(idempotencyKeyText(key)),
     });

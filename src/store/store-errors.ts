@@ -51,8 +51,12 @@ export class CommitOutcomeUnknownError extends EventStoreError implements Commit
 
   constructor(
     readonly commitId: string,
-    /** Where the commit was to be stored: each stream with the version that its events follow. */
-    readonly appends: readonly { readonly stream: StreamId; readonly expectedVersion: number }[],
+    /** Where the commit was to be stored: each stream with the version that its events follow, and the first one's id. */
+    readonly appends: readonly {
+      readonly stream: StreamId;
+      readonly expectedVersion: number;
+      readonly eventId?: string;
+    }[],
     lastFailure: string,
     /** When its last request was given up. One that was under way then may still arrive. */
     readonly lastAttemptAt: Date = new Date(),

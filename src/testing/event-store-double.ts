@@ -98,12 +98,16 @@ export class EventStoreDouble extends InMemoryEventStore {
    */
   raiseOutcomeUnknown({ stored, ...options }: FaultOptions & { readonly stored: boolean }): void {
     this.raise(options, async ({ commitId, appends, idempotency }, store) => {
-      const references: { stream: StreamId; expectedVersion: number }[] = [];
+      const places: { stream: StreamId; expectedVersion: number }[] = [];
       for (const { stream, expectedVersion } of appends) {
         const version = expectedVersion === ANY_VERSION ? await this.versionOf(stream) : expectedVersion;
-        references.push({ stream, expectedVersion: version });
+        places.push({ stream, expectedVersion: version });
       }
       if (stored) await store();
+      const references = places.map((place) => {
+        const first = stored ? this.storedEvents(place.stream)[place.expectedVersion] : undefined;
+        return { ...place, eventId: first?.eventId ?? randomUUID() };
+      });
       const key = idempotency && keyOf(idempotency);
       throw new CommitOutcomeUnknownError(
         commitId,

@@ -21,6 +21,7 @@ import {
   type Commit,
   type CommitReference,
   type EventStore,
+  type ExpectedVersion,
   type RecordedEvent,
   type ReadRange,
   type StreamId,
@@ -517,6 +518,33 @@ export function eventStoreContract(name: string, open: OpenStore): void {
         await store.commit(commit);
         await store.append(stream, ticks(3), { expectedVersion: 2 });
         expect(await store.outcomeOf(commit)).toBe('stored');
+      });
+
+      it('is not that of another commit with its commitId, where its events are known', async () => {
+        const stream = newStream();
+        const commitId = randomUUID();
+        for (const expectedVersion of [NO_STREAM, 2]) {
+          await store.commit({ commitId, appends: [{ stream, events: ticks(1, 2), expectedVersion }] });
+        }
+        const [first, , second] = (await read(stream)).map(({ eventId }) => eventId);
+        const outcomeOf = (expectedVersion: ExpectedVersion, eventId?: string) =>
+          store.outcomeOf({
+            commitId,
+            appends: [{ stream, expectedVersion, ...(eventId !== undefined && { eventId }) }],
+            lastAttemptAt: new Date(Date.now() - 16 * 60_000),
+          });
+        expect(await outcomeOf(NO_STREAM, first)).toBe('stored');
+        expect(await outcomeOf(2, second)).toBe('stored');
+        expect(await outcomeOf(2, first)).toBe('not-stored');
+        expect(await outcomeOf(NO_STREAM, other)).toBe('not-stored');
+        expect(await outcomeOf(ANY_VERSION, first)).toBe('stored');
+        expect(await outcomeOf(ANY_VERSION, other)).toBe('not-stored');
+        // As an error of an earlier release is kept.
+        expect(await outcomeOf(NO_STREAM)).toBe('stored');
+        expect(await outcomeOf(ANY_VERSION)).toBe('stored');
+        const error = new CommitOutcomeUnknownError(commitId, [{ stream, expectedVersion: 0, eventId: other }], 'lost');
+        expect(await store.outcomeOf(error)).toBe('not-stored');
+        expect(await store.outcomeOf(JSON.parse(JSON.stringify(error)) as CommitReference)).toBe('not-stored');
       });
 
       it('is not that of a stream to which it appends nothing', async () => {

@@ -103,6 +103,22 @@ describe('an operation that gets no answer', () => {
       expect(await store.outcomeOf(error)).toBe('not-stored');
     });
 
+    it('that never arrived is not taken for another that was given its commitId', async () => {
+      const stream = newStream();
+      const commitId = `import-${streams}`;
+      const commit = { commitId, appends: [{ stream, events, expectedVersion: 0 }] };
+      onWrites('hang-before');
+      const error: unknown = await storeWith(300)
+        .commit(commit)
+        .catch((thrown: unknown) => thrown);
+      expect(error).toBeInstanceOf(CommitOutcomeUnknownError);
+      clean();
+      const store = storeWith(5000);
+      await store.commit({ ...commit, appends: [{ ...commit.appends[0]!, events: ticks(9) }] });
+      expect(await store.outcomeOf(error as CommitOutcomeUnknownError)).toBe('not-stored');
+      expect(await store.outcomeOf(JSON.parse(JSON.stringify(error)) as CommitReference)).toBe('not-stored');
+    });
+
     it('ends by its signal: unknown when a write was under way', async () => {
       const controller = new AbortController();
       choose = () => {

@@ -205,4 +205,13 @@ describe('the test double of the event store', () => {
       expect(await store.outcomeOf(unknown)).toBe(stored ? 'stored' : 'not-stored');
     },
   );
+
+  it('takes no other commit of that commitId for the one whose outcome is unknown', async () => {
+    const store = newStore();
+    const commit = { commitId: 'import-1', appends: [{ stream: newStream(), events: [opened], expectedVersion: 0 }] };
+    store.raiseOutcomeUnknown({ stored: false });
+    const error = await store.commit(commit).catch((caught: unknown) => caught);
+    await store.commit(commit);
+    expect(await store.outcomeOf(error as CommitOutcomeUnknownError)).toBe('not-stored');
+  });
 });
