@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { TableWriteRefusedError, type TableWrite } from '../store/table-write.js';
+import { copyWrite } from './write-copy.js';
 
 type WriteOf<K extends string> = Extract<TableWrite, Record<K, unknown>> extends infer W ? W[K & keyof W] : never;
 
@@ -7,8 +8,8 @@ type WriteOf<K extends string> = Extract<TableWrite, Record<K, unknown>> extends
 export const MAX_WRITES = 100;
 
 /**
- * Gathers the writes of a projection's methods, in the form in which the document client of the AWS SDK takes them.
- * They are stored after the method has returned, together with the projection's position in the aggregate.
+ * Gathers the writes of a projection's methods, in the form in which the document client of the AWS SDK takes them, as
+ * they are when they are added. They are stored after the method has returned, together with the projection's position in the aggregate.
  */
 export class ProjectionTransaction {
   private readonly gathered: TableWrite[] = [];
@@ -43,7 +44,7 @@ export class ProjectionTransaction {
         'A projection added a write after its method had returned, when all were stored: await all of its work in the method.',
       );
     }
-    this.gathered.push(write);
+    this.gathered.push(copyWrite(write));
   }
 }
 

@@ -13,13 +13,18 @@ import {
   EventRegistry,
   EventStoreUnavailableError,
   EventType,
+  On,
+  Projection,
   provisionTables,
   type CommitReference,
+  type ProjectionContext,
   type ReadRange,
   type StreamId,
 } from '../../src/index.js';
 import { DynamoDbBookkeeping } from '../../src/dynamodb/dynamodb-bookkeeping.js';
 import { DynamoDbEventFeed } from '../../src/dynamodb/dynamodb-event-feed.js';
+import { InlineProjections } from '../../src/subscription/inline-projections.js';
+import { ProjectionMethods } from '../../src/subscription/projection-methods.js';
 import { collect } from '../setup/collect.js';
 import { breakGlassClient, newClient, newTableNames, recordRequests } from '../setup/database.js';
 
@@ -242,6 +247,44 @@ describe('DynamoDbEventStore under faults', () => {
     expect(bodies).toHaveLength(3);
     expect(new Set(bodies).size).toBe(1);
     expect(JSON.parse(bodies[0]!)).toMatchObject({ ClientRequestToken: commitId });
+    spying.destroy();
+  });
+
+  it('sends the same bytes again where an inline projection goes on with what it wrote', async () => {
+    @Projection('ticking', { inline: true })
+    class Ticking {
+      readonly item = { pk: 'ticking', sk: 'view', seen: [1], bytes: new Uint8Array([1]), names: new Set(['a']) };
+
+      @On(Ticked) ticked(_: Ticked, { transaction }: ProjectionContext): void {
+        transaction.put({ TableName: tables.bookkeeping, Item: this.item });
+      }
+    }
+    const projection = new Ticking();
+    const { item } = projection;
+    const bodies: string[] = [];
+    const spying = breakGlassClient({ maxAttempts: 1 });
+    spying.middlewareStack.add(
+      (next) => async (args) => {
+        bodies.push(Buffer.copyBytesFrom((args.request as { body: Uint8Array }).body).toString());
+        item.seen.push(2);
+        item.bytes[0] = 2;
+        item.names.add('b');
+        if (bodies.length < 3) throw reset;
+        return next(args);
+      },
+      { step: 'finalizeRequest', priority: 'low', name: 'spy' },
+    );
+    const inline = new InlineProjections();
+    inline.add('ticking', ['faults'], new ProjectionMethods(projection, registry));
+    const store = new DynamoDbEventStore({ client: spying, tables, registry, deadlineMs: 5000 });
+    store.joinCommits = (events) => inline.writesOf(events);
+    await store.append(newStream(), ticks(1), { expectedVersion: 0 });
+    expect(bodies).toHaveLength(3);
+    expect(new Set(bodies).size).toBe(1);
+    const Key = { pk: item.pk, sk: item.sk };
+    const get = new GetCommand({ TableName: tables.bookkeeping, Key, ConsistentRead: true });
+    const { Item } = await DynamoDBDocumentClient.from(spying).send(get);
+    expect(Item).toEqual({ ...Key, seen: [1], bytes: new Uint8Array([1]), names: new Set(['a']) });
     spying.destroy();
   });
 
