@@ -65,6 +65,13 @@ describe('a commit is stored', () => {
       attempts: 3,
     });
   });
+
+  it.each(['TransactionConflict', 'ThrottlingError', 'ProvisionedThroughputExceeded'])(
+    'when it was cancelled before for %s, which passes',
+    async (reason) => {
+      expect(await decide([cancelled('None', reason)])).toMatchObject({ kind: 'stored', attempts: 2 });
+    },
+  );
 });
 
 describe('a commit conflicts', () => {
