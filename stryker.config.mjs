@@ -15,6 +15,7 @@ const TOO_SLOW = [
   'has lost version',
   'by the command line',
   'nobody answers about',
+  'gives credentials any more',
   'takes 100 events in one commit',
   'count in the limit of a commit',
   'spread over the slices',

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ReadRange } from '../store/event-store.js';
 import { throwIfAborted } from '../store/operation-signal.js';
+import { WaitOverError, withinTime } from './within-time.js';
 
 /** Less is no use: the attempt would be cut off in the middle, and leave its outcome unknown for nothing. */
 const SHORTEST_ATTEMPT_MS = 50;
@@ -49,16 +50,18 @@ export class Deadline {
     await this.wait((0.5 + Math.random() / 2) * ceilingOf(attempt));
   }
 
-  /** What a promise becomes, or what `late` says when it is not settled by the deadline. */
+  /**
+   * What a promise becomes, or what `late` says when it is not settled by the deadline.
+   *
+   * @throws OperationAbortedError when the signal comes before
+   */
   async over<T>(promise: Promise<T>, late: () => T): Promise<T> {
-    let timer: NodeJS.Timeout | undefined;
-    const passed = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, this.remainingMs);
-    });
     try {
-      return await Promise.race([promise, passed.then(late)]);
-    } finally {
-      clearTimeout(timer);
+      return await withinTime(this.remainingMs, () => promise, this.signal);
+    } catch (error) {
+      if (!(error instanceof WaitOverError)) throw error;
+      this.throwIfAborted();
+      return late();
     }
   }
 

@@ -196,7 +196,7 @@ export class DynamoDbEventStore extends EventStore {
     for await (const event of events) yield recordedVersionFrom(event, this.registry);
   }
 
-  /** @throws EventStoreUnavailableError when the methods of inline projections are not ready by the deadline */
+  /** @throws EventStoreUnavailableError, OperationAbortedError when inline projections are not ready before */
   private async joinedBefore(deadline: Deadline, placed: readonly PlacedAppend[]): Promise<readonly JoinedWrite[]> {
     if (!this.joinCommits) return [];
     const joined = this.joinedWrites(placed.flatMap(({ events }) => events));

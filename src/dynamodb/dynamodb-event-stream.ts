@@ -13,6 +13,7 @@ import { EventStoreUnavailableError } from '../store/store-errors.js';
 import { isReadable } from '../store/stored-event.js';
 import { failureName } from './failure.js';
 import { eventOfRecord } from './stream-record.js';
+import { withinTime } from './within-time.js';
 
 /** The optional package that has to be installed for it. */
 export const STREAMS_PACKAGE = '@aws-sdk/client-dynamodb-streams';
@@ -129,7 +130,7 @@ export class DynamoDbEventStream extends EventStream {
 
   private async ask<T>(send: (options: { readonly abortSignal: AbortSignal }) => Promise<T>): Promise<T> {
     try {
-      return await send({ abortSignal: AbortSignal.timeout(this.options.deadlineMs) });
+      return await withinTime(this.options.deadlineMs, (abortSignal) => send({ abortSignal }));
     } catch (error) {
       const name = failureName(error);
       if (name === 'ExpiredIteratorException') throw new IteratorExpiredError();

@@ -63,7 +63,8 @@ async function provisionTable(
 async function createIfMissing(client: DynamoDBClient, table: TableDefinition): Promise<boolean> {
   if (await describe(client, table.tableName)) return false;
   try {
-    await client.send(new CreateTableCommand(createTableInput(table)), inTime());
+    const command = new CreateTableCommand(createTableInput(table));
+    await inTime((sent) => client.send(command, sent));
     return true;
   } catch (error) {
     // Another process was first.
@@ -87,7 +88,8 @@ async function waitUntilActive(client: DynamoDBClient, tableName: string): Promi
 
 async function describe(client: DynamoDBClient, tableName: string): Promise<TableDescription | undefined> {
   try {
-    return (await client.send(new DescribeTableCommand({ TableName: tableName }), inTime())).Table;
+    const command = new DescribeTableCommand({ TableName: tableName });
+    return (await inTime((sent) => client.send(command, sent))).Table;
   } catch (error) {
     if (failureName(error) === 'ResourceNotFoundException') return undefined;
     throw error;
@@ -95,30 +97,27 @@ async function describe(client: DynamoDBClient, tableName: string): Promise<Tabl
 }
 
 async function enableExpiry(client: DynamoDBClient, tableName: string): Promise<void> {
-  const { TimeToLiveDescription } = await client.send(
-    new DescribeTimeToLiveCommand({ TableName: tableName }),
-    inTime(),
-  );
+  const question = new DescribeTimeToLiveCommand({ TableName: tableName });
+  const { TimeToLiveDescription } = await inTime((sent) => client.send(question, sent));
   if (TimeToLiveDescription?.TimeToLiveStatus?.startsWith('ENABL')) return;
   const specification = { AttributeName: EXPIRY_ATTRIBUTE, Enabled: true };
-  await client
-    .send(new UpdateTimeToLiveCommand({ TableName: tableName, TimeToLiveSpecification: specification }), inTime())
-    .catch(ignoring('ValidationException')); // Another process was first.
+  const command = new UpdateTimeToLiveCommand({ TableName: tableName, TimeToLiveSpecification: specification });
+  // Another process was first.
+  await inTime((sent) => client.send(command, sent)).catch(ignoring('ValidationException'));
 }
 
 async function enablePointInTimeRecovery(client: DynamoDBClient, tableName: string): Promise<void> {
   try {
-    const { ContinuousBackupsDescription } = await client.send(
-      new DescribeContinuousBackupsCommand({ TableName: tableName }),
-      inTime(),
-    );
+    const question = new DescribeContinuousBackupsCommand({ TableName: tableName });
+    const { ContinuousBackupsDescription } = await inTime((sent) => client.send(question, sent));
     const status = ContinuousBackupsDescription?.PointInTimeRecoveryDescription?.PointInTimeRecoveryStatus;
     if (status === 'ENABLED') return;
     const specification = { PointInTimeRecoveryEnabled: true };
-    await client.send(
-      new UpdateContinuousBackupsCommand({ TableName: tableName, PointInTimeRecoverySpecification: specification }),
-      inTime(),
-    );
+    const command = new UpdateContinuousBackupsCommand({
+      TableName: tableName,
+      PointInTimeRecoverySpecification: specification,
+    });
+    await inTime((sent) => client.send(command, sent));
   } catch (error) {
     // DynamoDB Local has no backups. A new table may not have them yet; the next start asks again.
     ignoring('UnknownOperationException', 'ContinuousBackupsUnavailableException')(error);

@@ -13,6 +13,7 @@ import type { AppendRequest } from './append-request.js';
 import type { Deadline } from './deadline.js';
 import { failureKind, failureName, type FailureKind } from './failure.js';
 import type { Item } from './items.js';
+import { withinTime } from './within-time.js';
 
 export interface Page {
   readonly items: readonly Item[];
@@ -238,21 +239,8 @@ const FAILURES_TO_BEGIN = new Set([
   'TokenProviderError',
 ]);
 
-/** Also over in time where the SDK does not listen to the signal, as while it waits for credentials. */
+/** @throws OperationAbortedError when the caller has ended the operation before */
 async function withinAttempt<T>(deadline: Deadline, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
   deadline.throwIfAborted();
-  const controller = new AbortController();
-  const { signal } = controller;
-  const abort = () => controller.abort();
-  const timer = setTimeout(abort, deadline.attemptMs);
-  deadline.signal?.addEventListener('abort', abort, { once: true });
-  const aborted = new Promise<never>((_, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
-  });
-  try {
-    return await Promise.race([run(signal), aborted]);
-  } finally {
-    clearTimeout(timer);
-    deadline.signal?.removeEventListener('abort', abort);
-  }
+  return withinTime(deadline.attemptMs, run, deadline.signal);
 }

@@ -7,6 +7,7 @@ import {
 import { EventStoreError } from '../event/event-store-error.js';
 import { failureName } from './failure.js';
 import { tableDefinitions, type TableDefinition, type TableNames } from './table.js';
+import { withinTime } from './within-time.js';
 
 /** A table is missing, or not the way it must be. */
 export class TableError extends EventStoreError {
@@ -48,8 +49,8 @@ export async function checkTables(
 const TABLE_REQUEST_MS = 10_000;
 
 /** Ends a request about a table that nobody answers, as the SDK would wait for ever. */
-export function inTime(): { readonly abortSignal: AbortSignal } {
-  return { abortSignal: AbortSignal.timeout(TABLE_REQUEST_MS) };
+export function inTime<T>(send: (options: { readonly abortSignal: AbortSignal }) => Promise<T>): Promise<T> {
+  return withinTime(TABLE_REQUEST_MS, (abortSignal) => send({ abortSignal }));
 }
 
 /** What is wrong with an existing table, in words. */
@@ -84,7 +85,8 @@ async function describe(
   onUnchecked: (tableName: string) => void,
 ): Promise<TableDescription | 'unchecked' | undefined> {
   try {
-    return (await client.send(new DescribeTableCommand({ TableName: tableName }), inTime())).Table;
+    const command = new DescribeTableCommand({ TableName: tableName });
+    return (await inTime((sent) => client.send(command, sent))).Table;
   } catch (error) {
     if (failureName(error) === 'ResourceNotFoundException') return undefined;
     if (failureName(error) !== 'AccessDeniedException') throw tableUnreachable(tableName, error);

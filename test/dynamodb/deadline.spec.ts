@@ -45,6 +45,21 @@ describe('a deadline', () => {
     await expect(Deadline.after(5000).over(Promise.reject(new RangeError()), () => 'late')).rejects.toThrow(RangeError);
   });
 
+  it('waits for nothing longer than its signal', async () => {
+    const never = new Promise<string>(() => {});
+    const controller = new AbortController();
+    const ended = Deadline.after(20_000, controller.signal).over(never, () => 'late');
+    controller.abort('gone');
+    await expect(ended).rejects.toThrow(OperationAbortedError);
+    await expect(ended).rejects.toMatchObject({ cause: 'gone' });
+    const before = Deadline.after(20_000, AbortSignal.abort());
+    await expect(before.over(never, () => 'late')).rejects.toThrow(OperationAbortedError);
+    // What fails later is nobody's concern any more, and no unhandled rejection.
+    const fails = new Promise<string>((_, reject) => void setTimeout(() => reject(new RangeError()), 10));
+    await expect(before.over(fails, () => 'late')).rejects.toThrow(OperationAbortedError);
+    await new Promise((resolve) => void setTimeout(resolve, 30));
+  });
+
   it('leaves an attempt half of what is left, and never less than is of use', () => {
     const { attemptMs } = Deadline.after(1000);
     expect(attemptMs).toBeGreaterThan(450);

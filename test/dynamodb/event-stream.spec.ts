@@ -105,6 +105,19 @@ describe('a stream as the service has it', () => {
     await expect(ask()).rejects.toThrow('NoAnswer');
   });
 
+  it('is given up in time where nobody gives credentials', async () => {
+    const waiting = new DynamoDBClient({ ...clientConfig(), credentials: () => new Promise(() => {}) });
+    const unread = await DynamoDbEventStream.open({ client: waiting, tableName: 'e', deadlineMs: 50 });
+    for (const ask of [() => unread.shards(), () => unread.read('i')]) {
+      const never = new Promise((resolve) => void setTimeout(resolve, 5000).unref());
+      const asked = Promise.race([ask(), never]);
+      await expect(asked).rejects.toThrow(EventStoreUnavailableError);
+      await expect(asked).rejects.toThrow('TimeoutError');
+    }
+    unread.close();
+    waiting.destroy();
+  });
+
   it.each([
     ['ExpiredIteratorException', IteratorExpiredError],
     ['TrimmedDataAccessException', RecordsTrimmedError],

@@ -441,7 +441,7 @@ describe('DynamoDbEventStore under faults', () => {
         }
       });
 
-      it('that has lost a version for good is an error, also where a read has its bound there', async () => {
+      it('that has lost version 5 for good is an error, also where a read has its bound there', async () => {
         const stream = await eightEvents();
         await hide(stream, 5, 1000);
         faults = [];

@@ -3,6 +3,7 @@ import '../dynamodb/failure.spec.js';
 import '../dynamodb/item-parts.spec.js';
 import '../dynamodb/commit-protocol.spec.js';
 import '../dynamodb/deadline.spec.js';
+import '../dynamodb/within-time.spec.js';
 import '../dynamodb/items.int-spec.js';
 import '../dynamodb/stored-formats.int-spec.js';
 import '../dynamodb/shared-client.int-spec.js';

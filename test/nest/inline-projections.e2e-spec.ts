@@ -15,6 +15,7 @@ import {
   EventStoreUnavailableError,
   InjectAggregateRepository,
   On,
+  OperationAbortedError,
   Projection,
   type ProjectionContext,
   ProjectionError,
@@ -210,6 +211,22 @@ describe('an inline projection', () => {
     };
     await expect(commands.execute(new Deposit(['a'], [1]))).rejects.toThrow(RangeError);
     expect([await versionOf('a'), await viewOf('a')]).toEqual([0, undefined]);
+  });
+
+  it('holds up no caller that has ended its commit', async () => {
+    const { balances, module, versionOf } = await start();
+    const controller = new AbortController();
+    balances.before = async () => {
+      controller.abort();
+      await new Promise(() => {});
+    };
+    const stream = { aggregateType: 'test-account', aggregateId: 'a' };
+    const options = { expectedVersion: 0, signal: controller.signal };
+    const started = performance.now();
+    const ended = module.get(EventStore).append(stream, [new AccountOpened('Ada')], options);
+    await expect(ended).rejects.toThrow(OperationAbortedError);
+    expect(performance.now() - started).toBeLessThan(5000);
+    expect(await versionOf('a')).toBe(0);
   });
 
   it('is asked anew when the command lost its race, and only the commit that won is in the view', async () => {

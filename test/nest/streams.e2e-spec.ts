@@ -11,6 +11,7 @@ import {
   On,
   Projection,
   provisionTables,
+  type EventStoreModuleOptions,
   type ProjectionContext,
   type SubscriptionOptions,
 } from '../../src/index.js';
@@ -51,20 +52,23 @@ afterEach(async () => {
   await Promise.all(open.splice(0).map((module) => module.close()));
 });
 
-function application(subscriptions: SubscriptionOptions): DynamicModule {
+function application(subscriptions: SubscriptionOptions, more: Partial<EventStoreModuleOptions> = {}): DynamicModule {
   return {
     module: AppModule,
     imports: [
       CqrsModule.forRoot(),
-      EventStoreModule.forRoot({ client, tables, subscriptions }),
+      EventStoreModule.forRoot({ client, tables, subscriptions, ...more }),
       EventStoreModule.forFeature([Account]),
     ],
     providers: [View],
   };
 }
 
-async function start(subscriptions: SubscriptionOptions): Promise<TestingModule> {
-  const module = await Test.createTestingModule({ imports: [application(subscriptions)] }).compile();
+async function start(
+  subscriptions: SubscriptionOptions,
+  more?: Partial<EventStoreModuleOptions>,
+): Promise<TestingModule> {
+  const module = await Test.createTestingModule({ imports: [application(subscriptions, more)] }).compile();
   open.push(module);
   await module.init();
   return module;
@@ -160,6 +164,27 @@ describe('DynamoDB Streams as the source', () => {
     for (const id of ids) await store(one, id, 3, 4);
     await until(() => ids.every((id) => versionsOf(id).length >= 4));
     for (const id of ids) expect(versionsOf(id)).toEqual([1, 2, 3, 4]);
+  });
+
+  it('holds up no end of the application where nobody gives credentials any more', async () => {
+    let answers = true;
+    let unanswered = 0;
+    const credentials = async () => {
+      if (!answers) {
+        unanswered++;
+        await new Promise(() => {});
+      }
+      // So soon over that they are asked for before each request.
+      return { accessKeyId: 'local', secretAccessKey: 'local', expiration: new Date(Date.now() + 1000) };
+    };
+    const waiting = newClient({ credentials });
+    const module = await start({ source: 'streams', ...SLOW_FEED }, { client: waiting, deadlineMs: 300 });
+    await follows(module);
+    answers = false;
+    await until(() => unanswered > 0);
+    const never = new Promise((resolve) => void setTimeout(() => resolve('open for ever'), 10_000).unref());
+    expect(await Promise.race([module.close(), never])).toBeUndefined();
+    waiting.destroy();
   });
 
   it('has to be one that there is', async () => {

@@ -203,8 +203,8 @@ export const BUGS: readonly PlantedBug[] = [
     name: 'deadline-ignored',
     harm: 'A server that accepts and never answers holds commands for ever.',
     file: 'dynamodb/sender.ts',
-    find: 'setTimeout(abort, deadline.attemptMs)',
-    replace: 'setTimeout(() => {}, deadline.attemptMs)',
+    find: 'withinTime(deadline.attemptMs, run, deadline.signal)',
+    replace: 'withinTime(2 ** 31 - 1, run, deadline.signal)',
     caughtBy: [faults('ends every operation at its deadline')],
   },
   {
