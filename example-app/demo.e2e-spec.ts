@@ -48,6 +48,9 @@ describe('the demo', () => {
     expect(output).toMatch(/115 commands in [\d.]+ s, [\d,]+ commands per second; 0 rows skipped\./);
     expect(output).toContain("12 cases, 115 events: counts, order, users and times equal the file's.");
     expect(output).toContain('Permit statistics of 17 steps and 11 users: equal to what is counted from the file.');
+    expect(output).toContain(
+      '10 cases that changed last, with their last steps: equal to what is counted from the file.',
+    );
     expect(output).toContain('4 account balances and 12 statement lines: equal to what is counted from the file.');
     expect(output).toContain('The longest case is permit-2023-0071, with 17 events:');
     expect(output).toMatch(/^9 +2023-04-25 15:30:00\.581352\+02:00 +l\.visser +Permits +B1 Ask advice "Heritage"$/m);

@@ -3,9 +3,11 @@ import type { INestApplicationContext } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { Subscriptions } from 'nestjs-dynamodb-event-store';
 import { AccountViews } from '../bank/account-views.js';
+import { CHANGED_CASES, ChangedCases } from '../permit-office/changed-cases.js';
 import type { LogCounts } from '../permit-office/count-log.js';
 import { PermitStatistics } from '../permit-office/permit-statistics.js';
 import { compareAccountViews } from './compare-account-views.js';
+import { compareChangedCases } from './compare-changed-cases.js';
 import { comparePermitStatistics } from './compare-permit-statistics.js';
 import { bookFees, feesOf } from './fees.js';
 import { Progress } from './progress.js';
@@ -43,13 +45,19 @@ export async function compareViews(
     `Permit statistics of ${quantity(counts.steps.size, 'step')} and ${quantity(counts.users.size, 'user')}`,
     await lastingDifferences(async () => comparePermitStatistics(await statistics.all(), counts), signal),
   );
-  if (!accounts) return statisticsEqual;
+  const changed = app.get(ChangedCases, { strict: false });
+  const changedEqual = report(
+    `${quantity(Math.min(CHANGED_CASES, counts.cases.size), 'case')} that changed last, with their last steps`,
+    await lastingDifferences(async () => compareChangedCases(await changed.last(), counts.cases), signal),
+  );
+  const casesEqual = statisticsEqual && changedEqual;
+  if (!accounts) return casesEqual;
   const lines = [...fees.values()].flat().length;
   const accountsEqual = report(
     `${quantity(fees.size, 'account balance')} and ${quantity(lines, 'statement line')}`,
     await lastingDifferences(() => compareAccountViews(app.get(AccountViews, { strict: false }), fees), signal),
   );
-  return statisticsEqual && accountsEqual;
+  return casesEqual && accountsEqual;
 }
 
 async function bookWithTime(commands: CommandBus, fees: ReturnType<typeof feesOf>, signal: AbortSignal): Promise<void> {

@@ -65,6 +65,17 @@ describe('the page, in Chromium', () => {
     await shows(page, '#users tr', ['u-1 | 2', 'u-2 | 1']);
     await shows(page, '#cases', ['2']);
 
+    const changed = '#changed td:nth-child(-n + 3)';
+    await shows(page, changed, ['case-1', 'Decide', 'u-1', 'case-2', 'Receive', 'u-2']);
+    await post('/permit-cases/case-2/steps', { step: 'Refuse' }, 'u-3');
+    await shows(page, changed, ['case-2', 'Refuse', 'u-3', 'case-1', 'Decide', 'u-1']);
+    const times = await page.value<string[]>(
+      `fetch('/permit-cases/changed')
+        .then((response) => response.json())
+        .then((cases) => cases.map(({ storedAt }) => new Date(storedAt).toLocaleString()))`,
+    );
+    await shows(page, '#changed td:nth-child(4)', times);
+
     expect(await page.value('window.stayedOpen')).toBe(true);
     expect(chromium.failures).toEqual([]);
   });

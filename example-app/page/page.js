@@ -47,9 +47,10 @@ async function getJson(path) {
 }
 
 async function refresh() {
-  const [accounts, statistics] = await Promise.all([
+  const [accounts, statistics, changed] = await Promise.all([
     getJson(`/accounts?limit=${ACCOUNTS_SHOWN}`),
     getJson('/permit-statistics'),
+    getJson('/permit-cases/changed'),
   ]);
   const byOwner = (accounts ?? []).toSorted((one, other) => one.owner.localeCompare(other.owner));
   show(
@@ -69,6 +70,13 @@ async function refresh() {
   show(
     document.querySelector('#users'),
     users.map(({ user, times }) => ({ key: user, texts: [user, String(times)] })),
+  );
+  show(
+    document.querySelector('#changed'),
+    changed.map(({ caseId, step, user, storedAt }) => ({
+      key: caseId,
+      texts: [caseId, step, user, new Date(storedAt).toLocaleString()],
+    })),
   );
 }
 

@@ -16,8 +16,8 @@ async function* rows(): AsyncGenerator<LogRow | UnusableRow> {
 it('counts cases, steps and users, without the rows that were skipped', async () => {
   expect(await countLog(rows(), new Set([6]))).toEqual({
     cases: new Map([
-      ['b', { responsible: 'Ada', steps: 2 }],
-      ['a', { responsible: '', steps: 1 }],
+      ['b', { responsible: 'Ada', steps: 2, lastStep: 'End', lastUser: 'u-1' }],
+      ['a', { responsible: '', steps: 1, lastStep: 'Begin', lastUser: 'u-2' }],
     ]),
     steps: new Map([
       ['Begin', 2],

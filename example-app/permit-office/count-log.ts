@@ -4,6 +4,9 @@ export interface CountedCase {
   /** Who is responsible, by the first row of the case; empty where the log does not say. */
   readonly responsible: string;
   readonly steps: number;
+  /** What was done last, and by whom. */
+  readonly lastStep: string;
+  readonly lastUser: string;
 }
 
 /** What a log holds, counted row by row, without the event store. */
@@ -27,8 +30,8 @@ export async function countLog(
   for await (const row of rows) {
     if (row.fault !== undefined || skipped.has(row.line)) continue;
     const { caseId, user, facts, step } = row;
-    const known = cases.get(caseId) ?? { responsible: facts.responsible, steps: 0 };
-    cases.set(caseId, { ...known, steps: known.steps + 1 });
+    const { responsible, steps: before } = cases.get(caseId) ?? { responsible: facts.responsible, steps: 0 };
+    cases.set(caseId, { responsible, steps: before + 1, lastStep: step.activity, lastUser: user });
     steps.set(step.activity, (steps.get(step.activity) ?? 0) + 1);
     users.set(user, (users.get(user) ?? 0) + 1);
   }

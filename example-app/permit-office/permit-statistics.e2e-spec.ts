@@ -7,8 +7,10 @@ import { CommandBus } from '@nestjs/cqrs';
 import { CommandContext, Subscriptions } from 'nestjs-dynamodb-event-store';
 import { AppModule } from '../app.module.js';
 import { openDatabase, type Database } from '../database.js';
+import { compareChangedCases } from '../demo/compare-changed-cases.js';
 import { comparePermitStatistics } from '../demo/compare-permit-statistics.js';
 import { until } from '../../test/setup/until.js';
+import { ChangedCases } from './changed-cases.js';
 import { countLog } from './count-log.js';
 import { importLog } from './import-log.js';
 import type { CaseFacts, Step } from './permit-events.js';
@@ -43,6 +45,7 @@ const subscriptions = () => app.get(Subscriptions, { strict: false });
 const statistics = () => app.get(PermitStatistics, { strict: false });
 
 const shown = () => statistics().all();
+const changed = () => app.get(ChangedCases, { strict: false }).last();
 
 /** Waits until the statistics are these. */
 async function shows(expected: PermitStatisticsShown): Promise<void> {
@@ -102,6 +105,10 @@ describe('the statistics of the permit office', () => {
         { user: 'Bob', times: 2 },
       ],
     });
+    expect(await changed()).toMatchObject([
+      { caseId: 'case-2', version: 2, step: 'End', user: 'Ada' },
+      { caseId: 'case-1', version: 3, step: 'Close', user: 'Bob' },
+    ]);
   });
 
   it('are counted anew when the application starts again', async () => {
@@ -131,5 +138,16 @@ describe('the statistics of the permit office', () => {
     expect(
       comparePermitStatistics(await statistics().all(), { ...counts, users: new Map([['nobody', 1]]) }),
     ).toContainEqual('The statistics have no steps by nobody, and the file 1.');
+
+    const last = await changed();
+    expect(compareChangedCases(last, counts.cases)).toEqual([]);
+    const [first, second] = last.slice(0, 2).map(({ caseId }) => caseId) as [string, string];
+    const others = new Map(counts.cases).set(first, { ...counts.cases.get(first)!, lastUser: 'nobody' });
+    others.delete(second);
+    expect(compareChangedCases(last.slice(1), others)).toEqual([
+      '9 cases are shown as those that changed last, not 10.',
+      `Case ${second} is shown, and the file does not have it.`,
+    ]);
+    expect(compareChangedCases(last, others)).toContainEqual(expect.stringMatching(/^Case .* by nobody\.$/));
   });
 });

@@ -2,11 +2,12 @@ import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { On, Projection, Subscriptions, type ProjectionContext } from 'nestjs-dynamodb-event-store';
 import { CaseReceived, StepDone, type Step } from './permit-events.js';
 import { PermitStatisticsDatabase } from './permit-statistics.database.js';
-import { CountedVersion, StepCount, UserCount } from './permit-statistics.tables.js';
+import { LastStep, StepCount, UserCount } from './permit-statistics.tables.js';
 
 /**
- * Counts steps, by step and by user, in a database that is not DynamoDB. There an event comes at least once. So that it
- * counts once, the last version that was counted of each case is stored in the same transaction as the counts.
+ * Counts steps, by step and by user, and keeps the last step of each case, in a database that is not DynamoDB. There an
+ * event comes at least once. So that it counts once, the version of that last step is stored in the same transaction as
+ * the counts.
  */
 @Injectable()
 @Projection('permit-statistics')
@@ -33,13 +34,14 @@ export class PermitStatisticsProjection implements OnModuleInit {
   }
 
   private async count({ activity }: Step, { recorded }: ProjectionContext): Promise<void> {
-    const { stream, version, metadata } = recorded;
+    const { stream, version, eventTime, metadata } = recorded;
     const caseId = stream.aggregateId;
+    const storedAt = eventTime.toISOString();
     const user = metadata.userId ?? 'unknown';
     await this.database.transaction(async (manager) => {
-      const counted = await manager.findOneBy(CountedVersion, { caseId });
-      if (counted && version <= counted.version) return;
-      await manager.save(CountedVersion, { caseId, version });
+      const last = await manager.findOneBy(LastStep, { caseId });
+      if (last && version <= last.version) return;
+      await manager.save(LastStep, { caseId, version, step: activity, user, storedAt });
       const step = await manager.findOneBy(StepCount, { step: activity });
       await manager.save(StepCount, { step: activity, times: (step?.times ?? 0) + 1 });
       const byUser = await manager.findOneBy(UserCount, { user });

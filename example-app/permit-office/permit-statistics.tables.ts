@@ -1,4 +1,4 @@
-import { Column, Entity, PrimaryColumn } from 'typeorm';
+import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 
 /** How often a step was done, over all cases. */
 @Entity()
@@ -14,9 +14,15 @@ export class UserCount {
   @Column('integer') readonly times!: number;
 }
 
-/** How far the statistics have come in a case: the version of the last event that is counted. */
+/** The last step of a case that is counted. Its version says how far the statistics have come in the case. */
 @Entity()
-export class CountedVersion {
+export class LastStep {
   @PrimaryColumn('text') readonly caseId!: string;
   @Column('integer') readonly version!: number;
+  @Column('text') readonly step!: string;
+  @Column('text') readonly user!: string;
+  /** When it was stored, as ISO text, which sorts by time. The page asks again and again for those that are the latest. */
+  @Index()
+  @Column('text')
+  readonly storedAt!: string;
 }

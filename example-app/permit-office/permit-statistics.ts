@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { PermitStatisticsDatabase } from './permit-statistics.database.js';
-import { CountedVersion, StepCount, UserCount } from './permit-statistics.tables.js';
+import { LastStep, StepCount, UserCount } from './permit-statistics.tables.js';
 
 export interface PermitStatisticsShown {
   readonly cases: number;
@@ -17,7 +17,7 @@ export class PermitStatistics {
 
   async all(): Promise<PermitStatisticsShown> {
     return this.database.transaction(async (manager) => ({
-      cases: await manager.count(CountedVersion),
+      cases: await manager.count(LastStep),
       steps: await manager.find(StepCount, { order: { times: 'DESC', step: 'ASC' } }),
       users: await manager.find(UserCount, { order: { times: 'DESC', user: 'ASC' } }),
     }));
