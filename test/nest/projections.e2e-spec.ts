@@ -217,9 +217,14 @@ describe.each<Storage>(['memory', 'dynamodb'])('a projection whose handler keeps
 describe.each<Storage>(['memory', 'dynamodb'])('a loop that pulls events, %s', (storage) => {
   const options = { name: 'pulled', aggregateTypes: ['test-account'] };
 
-  async function pull(store: EventStore, count: number, acknowledged: (version: number) => boolean): Promise<number[]> {
+  async function pull(
+    store: EventStore,
+    count: number,
+    acknowledged: (version: number) => boolean,
+    from: 'beginning' | Date = 'beginning',
+  ): Promise<number[]> {
     const versions: number[] = [];
-    const subscription = store.subscribe(options);
+    const subscription = store.subscribe({ ...options, from });
     for await (const recorded of subscription) {
       versions.push(recorded.version);
       if (acknowledged(recorded.version)) subscription.ack(recorded);
@@ -252,7 +257,22 @@ describe.each<Storage>(['memory', 'dynamodb'])('a loop that pulls events, %s', (
     expect(await all).toEqual([]);
   });
 
-  it('begins at a time, or is refused', async () => {
+  it('begins at a time, without the events before it', async () => {
+    const { commands, module } = await start(storage);
+    const store = module.get(EventStore);
+    await commands.execute(new Open('a'));
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    await commands.execute(new Open('a', [1]));
+    const recorded = await collect(store.query({ aggregateType: 'test-account' }));
+    const [first, second] = recorded.map(({ eventTime }) => eventTime.getTime()) as [number, number];
+    const from = new Date((first + second) / 2);
+
+    const pending = await collect(module.get(Subscriptions).pending({ ...options, from }));
+    expect(pending.map(({ version }) => version)).toEqual([2]);
+    expect(await pull(store, 1, () => true, from)).toEqual([2]);
+  });
+
+  it('is refused where that is no time', async () => {
     const { module } = await start(storage);
     const store = module.get(EventStore);
     const subscriptions = module.get(Subscriptions);
