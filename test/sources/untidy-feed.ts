@@ -21,6 +21,12 @@ export interface FeedAppend {
   readonly lateMs?: number;
 }
 
+/** What the index has in a place. One that is no event, as somebody else's item, takes up room in a page and does not show. */
+interface Entry {
+  readonly position: string;
+  readonly event?: FeedEvent['event'];
+}
+
 const PARTITIONS = 4;
 const PAGE = 300;
 
@@ -31,8 +37,8 @@ const PAGE = 300;
 export class UntidyFeed extends EventFeed {
   override readonly pace: FeedPace = { marginMs: 1000, pollMs: 500 };
   private readonly streams = new Map<string, StoredEvent[]>();
-  private readonly shown = Array.from({ length: PARTITIONS }, (): FeedEvent[] => []);
-  private hidden: { readonly from: number; readonly partition: number; readonly entry: FeedEvent }[] = [];
+  private readonly shown = Array.from({ length: PARTITIONS }, (): Entry[] => []);
+  private hidden: { readonly from: number; readonly partition: number; readonly entry: Entry }[] = [];
   late = 0;
 
   constructor(
@@ -63,8 +69,20 @@ export class UntidyFeed extends EventFeed {
       commitSize: events,
     }));
     known.push(...stored);
-    for (const event of stored) this.hide(key, event, lateMs ?? this.lateness());
+    for (const event of stored) this.hide(key, { position: this.positionOf(event), event }, lateMs ?? this.lateness());
     return stored;
+  }
+
+  /**
+   * Shows beside an event, at once, its entry as one that cannot be read, and then some of somebody else. The event's own
+   * entry still shows when it would.
+   */
+  showOthers(event: StoredEvent, strangers: number): void {
+    const { stream, version, eventTime } = event;
+    const position = this.positionOf(event);
+    const entries: Entry[] = [{ position, event: { stream, version, eventTime } }];
+    for (let count = 0; count < strangers; count++) entries.push({ position: `${position}#${count}` });
+    for (const entry of entries) this.hide(streamKey(stream), entry, 0);
   }
 
   /** Whether every entry shows. */
@@ -88,10 +106,13 @@ export class UntidyFeed extends EventFeed {
   override async read(partition: string, from: string, to: number): Promise<FeedPage> {
     this.show();
     const entries = this.shown[Number(partition)]!;
-    const start = placeOf(entries, from);
     const end = placeOf(entries, `${positionAt(to)}$`);
-    const events = entries.slice(start, Math.min(end, start + PAGE));
-    return { events, more: start + PAGE < end };
+    for (let start = placeOf(entries, from); ; start += PAGE) {
+      const events = entries.slice(start, Math.min(end, start + PAGE)).filter(isFeedEvent);
+      const more = start + PAGE < end;
+      // As the real one: a page of strangers does not say from where on to read.
+      if (!more || events.some(({ position }) => position > from)) return { events, more };
+    }
   }
 
   override async *readStream(stream: StreamId, range: ReadRange): AsyncIterable<StoredEvent> {
@@ -107,8 +128,7 @@ export class UntidyFeed extends EventFeed {
     return this.random.next() * (isLate ? lateMs : usualLagMs);
   }
 
-  private hide(key: string, event: StoredEvent, lateMs: number): void {
-    const entry = { position: this.positionOf(event), event };
+  private hide(key: string, entry: Entry, lateMs: number): void {
     this.hidden.push({ from: Date.now() + lateMs, partition: partitionOf(key), entry });
   }
 
@@ -124,8 +144,12 @@ export class UntidyFeed extends EventFeed {
   }
 }
 
+function isFeedEvent(entry: Entry): entry is FeedEvent {
+  return entry.event !== undefined;
+}
+
 /** Where a position stands, or would. */
-function placeOf(entries: readonly FeedEvent[], position: string): number {
+function placeOf(entries: readonly Entry[], position: string): number {
   let [low, high] = [0, entries.length];
   while (low < high) {
     const middle = (low + high) >> 1;
