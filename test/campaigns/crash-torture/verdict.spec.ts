@@ -74,10 +74,19 @@ describe('the verdict on a command', () => {
     expect(judged({}, new Map(), [1600])).toMatchObject({ lost: 1, lostByDatabase: 0 });
     expect(judged({ expected: { 'plain/a': [5] } }, new Map(), [1200])).toMatchObject({ lost: 1 });
   });
+
+  it('takes the word of a database that has come back', () => {
+    const lost = { lost: 1, lostByDatabase: 0, violations: [expect.stringContaining('is lost')] };
+    const heardLate = judged({ to: 1600 }, new Map(), [1200]);
+    expect(heardLate).toMatchObject({ lost: 0, lostByDatabase: 1, violations: [] });
+    expect(judged({ to: 4100 }, new Map(), [1200])).toMatchObject(lost);
+    expect(judged({ from: 4000, to: 4100 }, new Map(), [1200])).toMatchObject(lost);
+  });
 });
 
 describe('the verdict on streams', () => {
   const hole = () => new Map([['plain/a', [booked(2, 'w0-2', 5)]]]);
+  const kill = { from: 1200, to: 4000 };
   const other: SentCommand = { ...transfer, key: 'w0-2', expected: { 'plain/a': [5] } };
 
   it('finds a hole', () => {
@@ -85,8 +94,26 @@ describe('the verdict on streams', () => {
   });
 
   it('counts a hole that the killed database made apart', () => {
-    const verdict = judge([other, transfer], hole(), [{ from: 1200, to: 4000 }]);
+    const verdict = judge([other, transfer], hole(), [kill]);
     expect(verdict).toMatchObject({ holesByDatabase: 1, violations: [] });
+  });
+
+  it.each(['unheard', 'unknown', 'not-stored'] as const)(
+    'allows for a hole of one that was %s at the kill',
+    (outcome) => {
+      const verdict = (sent: Partial<SentCommand>) => judge([other, { ...transfer, ...sent, outcome }], hole(), [kill]);
+      expect(verdict({})).toMatchObject({ holesByDatabase: 1, violations: [] });
+      expect(verdict({ from: 900, to: 4100 })).toMatchObject({ holesByDatabase: 1, violations: [] });
+      expect(verdict({ from: 500, to: 600 }).violations).toEqual([expect.stringContaining('not dense')]);
+      expect(verdict({ from: 3000, to: 4100 }).violations).toEqual([expect.stringContaining('not dense')]);
+    },
+  );
+
+  it('allows for no hole of one that was refused', () => {
+    const refused = { ...transfer, outcome: 'refused' as const, error: 'ConcurrencyError' };
+    const verdict = judge([other, refused], hole(), [kill]);
+    expect(verdict.violations).toEqual([expect.stringContaining('not dense')]);
+    expect([...verdict.shaken]).toEqual([]);
   });
 
   it('finds events that nobody meant to store, and ids that stand twice', () => {
@@ -102,7 +129,8 @@ describe('the verdict on streams', () => {
   it('takes no error for granted', () => {
     const refused = { ...transfer, outcome: 'refused' as const, error: 'CorruptStreamError' };
     expect(judge([refused], new Map(), []).violations).toEqual([expect.stringContaining('CorruptStreamError')]);
-    expect(judge([refused], new Map(), [{ from: 1200, to: 4000 }]).violations).toEqual([]);
+    expect(judge([refused], new Map(), [kill]).violations).toHaveLength(1);
+    expect(judge([refused, { ...transfer, key: 'w0-2' }], new Map(), [kill]).violations).toEqual([]);
     expect(judge([{ ...refused, error: 'TypeError' }], new Map(), []).violations).toHaveLength(1);
   });
 });

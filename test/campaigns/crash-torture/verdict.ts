@@ -2,8 +2,14 @@ import type { Outage } from './database-on-disk.js';
 import type { SentCommand } from './journal.js';
 import type { StoredEntry } from './stored-ledgers.js';
 
-/** How long before a kill of the database its answers are not trusted. */
-const TRUSTED_BEFORE_MS = 500;
+/** What the database did so shortly before it was killed, it may forget. */
+const FORGETS_MS = 500;
+
+/**
+ * What a writer says of an answer may be heard so much later, as writers, this process and a starting Java share the
+ * machine. A database that is back answers later than this, so that what it told itself is never excused.
+ */
+const HEARD_LATE_MS = 500;
 
 export interface Verdict {
   readonly unacknowledgedButStored: number;
@@ -17,7 +23,7 @@ export interface Verdict {
   readonly lostByDatabase: number;
   /** Streams with a hole where such a transaction was. */
   readonly holesByDatabase: number;
-  /** Streams that such a transaction touched; nothing that reads them can be judged. */
+  /** Streams of such transactions, and of those that it may have shown to readers and forgotten; they cannot be judged. */
   readonly shaken: ReadonlySet<string>;
   readonly violations: readonly string[];
 }
@@ -27,7 +33,8 @@ export interface Verdict {
  *
  * DynamoDB Local answers a TransactWriteItems before it has committed it on disk: killed with -9 within moments, it has
  * told of a transaction, and has shown it to readers, that is gone when it comes back. A PutItem it keeps. So a missing
- * transaction that was under way around an outage is not held against the package.
+ * transaction whose acknowledgement came around the kill is not held against the package; one that was acknowledged by
+ * the database that came back is, as that has read or written what is on disk.
  */
 export function judge(
   commands: Iterable<SentCommand>,
@@ -51,7 +58,7 @@ export function judge(
         } else if (command.outcome !== 'acknowledged') count.unacknowledgedButStored++;
         break;
       case 'none': {
-        const excused = isTransaction(command) && outages.some((outage) => wasUnderWay(command, outage));
+        const excused = isTransaction(command) && outages.some((outage) => mayBeForgotten(command, outage));
         if (excused) Object.keys(command.expected).forEach((stream) => shaken.add(stream));
         if (command.outcome !== 'acknowledged') break;
         count[excused ? 'lostByDatabase' : 'lost']++;
@@ -118,8 +125,20 @@ function isTransaction({ expected }: SentCommand): boolean {
   return Object.values(expected).flat().length > 1;
 }
 
-function wasUnderWay({ from, to }: SentCommand, outage: Outage): boolean {
-  return from <= outage.to && to >= outage.from - TRUSTED_BEFORE_MS;
+/** Both times are by the clock of the process that killed the database and heard the writers. */
+function mayBeForgotten({ outcome, from, to }: SentCommand, { from: killed }: Outage): boolean {
+  if (to < killed - FORGETS_MS) return false;
+  switch (outcome) {
+    case 'acknowledged':
+      return to <= killed + HEARD_LATE_MS;
+    case 'refused':
+      return false;
+    // Nobody heard an answer: it may have been stored, and read, at any time after it was sent.
+    case 'unheard':
+    case 'unknown':
+    case 'not-stored':
+      return from <= killed + HEARD_LATE_MS;
+  }
 }
 
 function repeatedIds(streams: ReadonlyMap<string, readonly StoredEntry[]>): string[] {
