@@ -5,6 +5,9 @@ import { DeleteItemCommand, type DynamoDBClient, type QueryCommandInput } from '
 import { DynamoDBDocumentClient, GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import {
+  Aggregate,
+  AggregateRepository,
+  AggregateRoot,
   ANY_VERSION,
   CommitOutcomeUnknownError,
   ConcurrencyError,
@@ -17,10 +20,14 @@ import {
   Projection,
   provisionTables,
   type CommitReference,
+  type EventStore,
   type ProjectionContext,
   type ReadRange,
   type StreamId,
 } from '../../src/index.js';
+import { aggregateDefinitionOf } from '../../src/aggregate/aggregate-definition.js';
+import { SnapshotWriter } from '../../src/aggregate/snapshot-writer.js';
+import { UnitsOfWork } from '../../src/aggregate/units-of-work.js';
 import { DynamoDbBookkeeping } from '../../src/dynamodb/dynamodb-bookkeeping.js';
 import { DynamoDbEventFeed } from '../../src/dynamodb/dynamodb-event-feed.js';
 import { InlineProjections } from '../../src/subscription/inline-projections.js';
@@ -31,6 +38,11 @@ import { breakGlassClient, newClient, newTableNames, recordRequests } from '../s
 @EventType('faults.Ticked')
 class Ticked {
   constructor(readonly count: number) {}
+}
+
+@Aggregate('faults')
+class Clock extends AggregateRoot {
+  @On(Ticked) protected onTicked(): void {}
 }
 
 /** What is done to one attempt of a request: nothing, or a failure before or after the database has worked. */
@@ -108,6 +120,13 @@ describe('DynamoDbEventStore under faults', () => {
 
   const newStore = (deadlineMs = 5000) => new DynamoDbEventStore({ client, tables, registry, deadlineMs });
   const newStream = (): StreamId => ({ aggregateType: 'faults', aggregateId: `stream-${++streams}` });
+  const clocksOf = (store: EventStore) =>
+    new AggregateRepository(Clock, aggregateDefinitionOf(Clock)!, {
+      store,
+      registry,
+      units: new UnitsOfWork(store, registry, new SnapshotWriter(store, false)),
+      publish: () => {},
+    });
   const ticks = (...counts: number[]) => counts.map((count) => new Ticked(count));
   const counts = async (stream: StreamId) =>
     (await collect(newStore().read(stream))).map(({ event }) => (event as Ticked).count);
@@ -571,8 +590,13 @@ describe('DynamoDbEventStore under faults', () => {
     it('ends every operation at its deadline', async () => {
       const deaf = newClient({ endpoint: `http://127.0.0.1:${(silent.address() as AddressInfo).port}` });
       const store = new DynamoDbEventStore({ client: deaf, tables, registry, deadlineMs: 400 });
+      const bookkeeping = new DynamoDbBookkeeping({ client: deaf, tableName: tables.bookkeeping, deadlineMs: 400 });
+      const clocks = clocksOf(store);
       const stream = newStream();
+      const id = stream.aggregateId;
       const snapshot = { version: 1, eventTime: 1, snapshotVersion: 1, state: '{}' };
+      const commit = { commitId: randomUUID(), appends: [{ stream, events: ticks(1), expectedVersion: 0 }] };
+      const step = { projection: 'p', stream, fromVersion: 1, version: 1 };
       const operations: [Promise<unknown>, unknown][] = [
         [store.append(stream, ticks(1), { expectedVersion: 0 }), CommitOutcomeUnknownError],
         [store.append(stream, ticks(1, 2), { expectedVersion: 0 }), CommitOutcomeUnknownError],
@@ -580,6 +604,19 @@ describe('DynamoDbEventStore under faults', () => {
         [collect(store.read(stream)), EventStoreUnavailableError],
         [store.readSinceSnapshot(stream, 5), EventStoreUnavailableError],
         [store.saveSnapshot(stream, snapshot), EventStoreUnavailableError],
+        [store.outcomeOf(commit), EventStoreUnavailableError],
+        [store.findIdempotencyRecord({ command: 'Tick', key: '1' }), EventStoreUnavailableError],
+        [collect(store.query({ aggregateType: 'faults' })), EventStoreUnavailableError],
+        [collect(store.query({ userId: 'ada' })), EventStoreUnavailableError],
+        [clocks.load(id), EventStoreUnavailableError],
+        [clocks.exists(id), EventStoreUnavailableError],
+        [clocks.loadAt(id, { version: 1 }), EventStoreUnavailableError],
+        [bookkeeping.entry(['a'], 'b'), EventStoreUnavailableError],
+        [bookkeeping.entries(['a']), EventStoreUnavailableError],
+        [bookkeeping.positionsOf('p', [stream]), EventStoreUnavailableError],
+        [bookkeeping.write(['a'], 'b', {}, 0), EventStoreUnavailableError],
+        [bookkeeping.remove(['a'], 'b', 1), EventStoreUnavailableError],
+        [bookkeeping.project([step], []), EventStoreUnavailableError],
       ];
       const started = performance.now();
       await Promise.all(

@@ -29,14 +29,17 @@ export function timeOperations(store: EventStore, hear: HearTime): void {
 
   const commit = store.commit.bind(store);
   const outcomeOf = store.outcomeOf.bind(store);
-  const read = store.read.bind(store);
+  const readVersions = store.readVersions.bind(store);
+  const findIdempotencyRecord = store.findIdempotencyRecord.bind(store);
   const readSinceSnapshot = store.readSinceSnapshot.bind(store);
   const saveSnapshot = store.saveSnapshot.bind(store);
   store.commit = (...args) => timed('commit', () => commit(...args));
   store.outcomeOf = (...args) => timed('outcomeOf', () => outcomeOf(...args));
   store.saveSnapshot = (...args) => timed('saveSnapshot', () => saveSnapshot(...args));
-  store.read = (stream, range) =>
-    timedSteps(read(stream, range), range?.deadlineFor === 'read' ? performance.now() : undefined);
+  store.findIdempotencyRecord = (key) => timed('findIdempotencyRecord', () => findIdempotencyRecord(key));
+  // All reads of repositories, and `read`, go through it.
+  store.readVersions = (stream, range) =>
+    timedSteps(readVersions(stream, range), range?.deadlineFor === 'read' ? performance.now() : undefined);
   store.readSinceSnapshot = async (...args) => {
     const started = performance.now();
     const since = await timed('readSinceSnapshot', () => readSinceSnapshot(...args), started);
