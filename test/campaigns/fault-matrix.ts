@@ -1,14 +1,16 @@
 import { campaign } from './campaign.js';
 import { BANK_OPERATIONS } from './fault-matrix/bank-operations.js';
 import { cellText, pairCell, singleCells, type Cell, type CountedOperation } from './fault-matrix/cell.js';
+import { JOINED_OPERATIONS } from './fault-matrix/joined-operations.js';
 import { endingText, isTrueOutcome, judge, truthText } from './fault-matrix/judgement.js';
 import { Laboratory, type MadeTrial } from './fault-matrix/laboratory.js';
+import { QUERY_OPERATIONS } from './fault-matrix/query-operations.js';
 import { sideBySide } from './fault-matrix/side-by-side.js';
 import { STORE_OPERATIONS } from './fault-matrix/store-operations.js';
 import { Random } from './random.js';
 import { createTables } from './tables.js';
 
-const OPERATIONS = [...STORE_OPERATIONS, ...BANK_OPERATIONS];
+const OPERATIONS = [...STORE_OPERATIONS, ...BANK_OPERATIONS, ...JOINED_OPERATIONS, ...QUERY_OPERATIONS];
 
 export const faultMatrix = campaign({
   about:
@@ -89,6 +91,7 @@ export const faultMatrix = campaign({
         if (!('allowed' in verdict && verdict.allowed === wanted)) {
           throw new Error(`${operation.name}, without a fault: ${endingText(ending)}; ${truthText(trial, truth)}`);
         }
+        if (requests < (operation.leastRequests ?? 1)) throw new Error(`${operation.name} made ${requests} requests.`);
         counted.push({ operation, requests });
       }
 

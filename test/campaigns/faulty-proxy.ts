@@ -33,6 +33,7 @@ export const FAULTS = [
   'request-limit-exceeded',
   'transaction-conflict',
   'transaction-throttled',
+  'transaction-throughput-exceeded',
   'transaction-in-progress',
   'access-denied',
   'hang-before',
@@ -144,6 +145,10 @@ export async function startFaultyProxy(endpoint: string, options: FaultyProxyOpt
         return operation === 'TransactWriteItems'
           ? cancel(response, body, 'ThrottlingError')
           : fail(response, 400, 'ThrottlingException');
+      case 'transaction-throughput-exceeded':
+        return operation === 'TransactWriteItems'
+          ? cancel(response, body, 'ProvisionedThroughputExceeded')
+          : fail(response, 400, 'ProvisionedThroughputExceededException');
       case 'transaction-in-progress':
         return fail(response, 400, 'TransactionInProgressException');
       case 'access-denied':

@@ -90,6 +90,9 @@ const conflict = failure('TransactionCanceledException', 400, {
 const throttled = failure('TransactionCanceledException', 400, {
   CancellationReasons: [{ Code: 'ThrottlingError' }, { Code: 'None' }],
 });
+const throughputExceeded = failure('TransactionCanceledException', 400, {
+  CancellationReasons: [{ Code: 'None' }, { Code: 'ProvisionedThroughputExceeded' }],
+});
 
 describe('DynamoDbEventStore under faults', () => {
   const tables = newTableNames();
@@ -151,7 +154,7 @@ describe('DynamoDbEventStore under faults', () => {
       ['a gateway refuses it after the write', [after(unnamed(408)), after(unnamed(403))]],
       ['the answer is no JSON', [after(new SyntaxError('Unexpected token < in JSON'))]],
       ['an earlier request is still in progress', [before(failure('TransactionInProgressException', 400))]],
-      ['another transaction is in its way', [before(conflict), before(throttled)]],
+      ['another transaction is in its way', [before(conflict), before(throttled), before(throughputExceeded)]],
       ['an item is in a transaction', [before(failure('TransactionConflictException', 400))]],
       ['nothing answers the first attempt', [hanging]],
     ])('is stored exactly once when %s', async (__, injected) => {

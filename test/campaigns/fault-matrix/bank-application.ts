@@ -1,5 +1,5 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { Module } from '@nestjs/common';
+import { Inject, Injectable, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { CommandBus, CommandHandler, CqrsModule, type ICommandHandler } from '@nestjs/cqrs';
 import {
@@ -9,9 +9,12 @@ import {
   EventStoreModule,
   getAggregateRepositoryToken,
   InjectAggregateRepository,
+  On,
+  Projection,
+  type ProjectionContext,
   type TableNames,
 } from '../../../src/index.js';
-import { Account } from '../../setup/bank.js';
+import { Account, MoneyDeposited, MoneyWithdrawn } from '../../setup/bank.js';
 
 @Aggregate('snapshot-account', { snapshotEvery: 1 })
 export class SnapshotAccount extends Account {}
@@ -19,7 +22,11 @@ export class SnapshotAccount extends Account {}
 @Aggregate('inline-account', { snapshot: 'inline' })
 export class InlineAccount extends Account {}
 
-export const ACCOUNTS = [Account, SnapshotAccount, InlineAccount] as const;
+/** What it books is summed up by an inline projection. */
+@Aggregate('summed-account')
+export class SummedAccount extends Account {}
+
+export const ACCOUNTS = [Account, SnapshotAccount, InlineAccount, SummedAccount] as const;
 
 export type AccountClass = (typeof ACCOUNTS)[number];
 
@@ -65,11 +72,13 @@ class DepositHandler implements ICommandHandler<Deposit> {
     @InjectAggregateRepository(Account) accounts: AggregateRepository<Account>,
     @InjectAggregateRepository(SnapshotAccount) snapshotAccounts: AggregateRepository<SnapshotAccount>,
     @InjectAggregateRepository(InlineAccount) inlineAccounts: AggregateRepository<InlineAccount>,
+    @InjectAggregateRepository(SummedAccount) summedAccounts: AggregateRepository<SummedAccount>,
   ) {
     this.repositories = new Map<AccountClass, AggregateRepository<Account>>([
       [Account, accounts],
       [SnapshotAccount, snapshotAccounts],
       [InlineAccount, inlineAccounts],
+      [SummedAccount, summedAccounts],
     ]);
   }
 
@@ -93,6 +102,34 @@ class TransferHandler implements ICommandHandler<Transfer> {
   }
 }
 
+const SUMS_TABLE = Symbol('sums');
+
+/** Written twice, a deposit would show in the sum; nobody withdraws what is not in it. */
+@Injectable()
+@Projection('sums', { inline: true, aggregates: [SummedAccount] })
+class Sums {
+  constructor(@Inject(SUMS_TABLE) private readonly tableName: string) {}
+
+  @On(MoneyDeposited) deposited({ amount }: MoneyDeposited, context: ProjectionContext): void {
+    this.add(amount, context);
+  }
+
+  @On(MoneyWithdrawn) withdrawn({ amount }: MoneyWithdrawn, context: ProjectionContext): void {
+    this.add(-amount, context, { ConditionExpression: 'attribute_exists(id)' });
+  }
+
+  private add(amount: number, { recorded, transaction }: ProjectionContext, condition: object = {}): void {
+    transaction.update({
+      TableName: this.tableName,
+      Key: { id: recorded.stream.aggregateId },
+      UpdateExpression: 'ADD #sum :amount',
+      ExpressionAttributeNames: { '#sum': 'sum' },
+      ExpressionAttributeValues: { ':amount': amount },
+      ...condition,
+    });
+  }
+}
+
 @Module({})
 class BankModule {}
 
@@ -107,6 +144,7 @@ export interface BankApplication {
 export async function startBank(
   client: DynamoDBClient,
   tables: TableNames,
+  sumsTable: string,
   deadlineMs: number,
 ): Promise<BankApplication> {
   const root = {
@@ -116,7 +154,13 @@ export async function startBank(
       EventStoreModule.forRoot({ client, tables, deadlineMs, snapshots: { wait: true } }),
       EventStoreModule.forFeature(ACCOUNTS),
     ],
-    providers: [OpenAccountHandler, DepositHandler, TransferHandler],
+    providers: [
+      OpenAccountHandler,
+      DepositHandler,
+      TransferHandler,
+      Sums,
+      { provide: SUMS_TABLE, useValue: sumsTable },
+    ],
   };
   const application = await NestFactory.createApplicationContext(root, { logger: false, abortOnError: false });
   return {

@@ -1,4 +1,5 @@
-import { CommandContext, NO_STREAM, type StreamId, type UniqueChange } from '../../../src/index.js';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CommandContext, NO_STREAM, type StreamId } from '../../../src/index.js';
 import { Account, AccountOpened, MoneyDeposited, MoneyWithdrawn } from '../../setup/bank.js';
 import { collect } from '../../setup/collect.js';
 import {
@@ -59,40 +60,7 @@ export const BANK_OPERATIONS: readonly Operation[] = [
   },
   {
     name: 'command with an idempotency key, and its repeat',
-    prepare: async (ground, id) => ({
-      run: async (application) => [await depositOnce(application, id), await depositOnce(application, id)],
-      answer: [107, 107],
-      // Where only the repeat failed, the command itself was carried out.
-      failsEitherWay: true,
-      truth: await changing(ground, { stream: streamOf(id), before: FIRST, added: [new MoneyDeposited(7)] }),
-    }),
-  },
-  {
-    name: 'commit that reserves a value',
-    prepare: async (ground, id) => ({
-      run: async ({ store }) => {
-        const append = { stream: streamOf(id), events: [new MoneyDeposited(7)], expectedVersion: FIRST.length };
-        await store.commit({ appends: [append], unique: [reserving(id, id)] });
-      },
-      truth: await changing(ground, { stream: streamOf(id), before: FIRST, added: [new MoneyDeposited(7)] }),
-    }),
-  },
-  {
-    name: 'commit that reserves what another holds',
-    prepare: async (ground, id) => {
-      const [append] = [{ stream: streamOf(`${id}-holder`), events: FIRST, expectedVersion: NO_STREAM }];
-      await ground.store.commit({ appends: [append], unique: [reserving(`${id}-holder`, id)] });
-      const added = [new AccountOpened('Bob')];
-      return {
-        refusedWith: 'UNIQUE_CONSTRAINT',
-        run: ({ store }) =>
-          store.commit({
-            appends: [{ stream: streamOf(id), events: added, expectedVersion: NO_STREAM }],
-            unique: [reserving(id, id)],
-          }),
-        truth: () => ground.table.truthOf([{ stream: streamOf(id), before: [], added }]),
-      };
-    },
+    prepare: repeating,
   },
   reading('find', { owner: 'Ada', balance: 100, version: 2 }, async ({ accounts }, id) => {
     const found = await accounts.find(id);
@@ -103,6 +71,7 @@ export const BANK_OPERATIONS: readonly Operation[] = [
     const { balance, version } = await accounts.loadAt(id, { version: 1 });
     return { balance, version };
   }),
+  { name: 'loadAt a time', prepare: loadingAtTime },
   reading(
     'history',
     FIRST.map((event) => ({ ...event })),
@@ -142,8 +111,19 @@ function depositOnce({ commands }: BankApplication, id: string): Promise<unknown
   return CommandContext.run({ idempotencyKey: id }, () => commands.execute(new Deposit(Account, id, 7)));
 }
 
-function reserving(aggregateId: string, value: string): UniqueChange {
-  return { stream: streamOf(aggregateId), action: 'reserve', constraint: 'matrix', value };
+/** Where only the repeat fails, and says truly that it has written nothing, the command itself was carried out. */
+async function repeating(ground: Ground, id: string): Promise<Trial> {
+  let acknowledged = false;
+  return {
+    run: async (application) => {
+      const first = await depositOnce(application, id);
+      acknowledged = true;
+      return [first, await depositOnce(application, id)];
+    },
+    answer: [107, 107],
+    acknowledged: () => acknowledged,
+    truth: await changing(ground, { stream: streamOf(id), before: FIRST, added: [new MoneyDeposited(7)] }),
+  };
 }
 
 function depositing(name: string, accountClass: AccountClass, aggregateType: string): Operation {
@@ -189,6 +169,23 @@ function reading(
     prepare: async ({ store }, id) => {
       await store.append(streamOf(id), FIRST, { expectedVersion: NO_STREAM });
       return { answer, run: (application) => read(application, id) };
+    },
+  };
+}
+
+/** The account as it was when the last of its first events was stored, and before a later one. */
+async function loadingAtTime({ store }: Ground, id: string): Promise<Trial> {
+  const stream = streamOf(id);
+  await store.append(stream, FIRST, { expectedVersion: NO_STREAM });
+  const [last] = await collect(store.read(stream, { direction: 'backward', limit: 1 }));
+  const time = last!.eventTime;
+  while (Date.now() <= time.getTime()) await sleep(1);
+  await store.append(stream, [new MoneyDeposited(7)], { expectedVersion: FIRST.length });
+  return {
+    answer: { balance: 100, version: 2 },
+    run: async ({ accounts }) => {
+      const { balance, version } = await accounts.loadAt(id, { time });
+      return { balance, version };
     },
   };
 }

@@ -18,9 +18,9 @@ export class Bench {
     timeOperations(application.store, (operation, milliseconds) => this.hear(operation, milliseconds));
   }
 
-  static async start(endpoint: string, tables: TableNames, deadlineMs: number): Promise<Bench> {
+  static async start(endpoint: string, tables: TableNames, sumsTable: string, deadlineMs: number): Promise<Bench> {
     const client = clientFor(endpoint);
-    return new Bench(endpoint, client, await startBank(client, tables, deadlineMs));
+    return new Bench(endpoint, client, await startBank(client, tables, sumsTable, deadlineMs));
   }
 
   /** From now on it serves this trial, as if its client were new. */

@@ -4,7 +4,6 @@ import {
   CommitOutcomeUnknownError,
   DynamoDbEventStore,
   EventRegistry,
-  NO_STREAM,
   type CommitOutcome,
   type TableNames,
 } from '../../../src/index.js';
@@ -13,8 +12,10 @@ import type { Random } from '../random.js';
 import { clientFor } from '../tables.js';
 import { Bench } from './bench.js';
 import type { Cell } from './cell.js';
+import { layLog, LOG_TYPE } from './event-log.js';
 import { EventsTable, type Truth } from './events-table.js';
 import { FaultyNetwork } from './faulty-network.js';
+import { ItemsBeside } from './items-beside.js';
 import type { Ending } from './judgement.js';
 import type { Ground, Operation, Trial } from './operation.js';
 import type { HearTime } from './operation-times.js';
@@ -44,9 +45,10 @@ const UNHURRIED_MS = 60_000;
 /** What has not ended by then never will. */
 const NEVER_IN_DEADLINES = 20;
 
-/** Four of them are more than a page of 1 MB, also compressed. */
-const LARGE_EVENT_CHARACTERS = 390_000;
-const LARGE_EVENTS = 4;
+/** Three of them fill a page of 1 MB, also compressed; the small one behind them is left for the next, in either direction. */
+const LARGE = 470_000;
+const SMALL = 100;
+const OWNER_LENGTHS = [SMALL, LARGE, LARGE, LARGE, SMALL];
 
 /** Makes trials. */
 export class Laboratory {
@@ -66,14 +68,17 @@ export class Laboratory {
     const client = clientFor(endpoint);
     const registry = new EventRegistry().register(AccountOpened, MoneyDeposited, MoneyWithdrawn);
     const store = new DynamoDbEventStore({ client, tables, registry, deadlineMs: UNHURRIED_MS });
-    const stream = { aggregateType: 'matrix', aggregateId: 'large' };
-    const owners = Array.from({ length: LARGE_EVENTS }, () => incompressible(random, LARGE_EVENT_CHARACTERS));
+    const stream = { aggregateType: LOG_TYPE, aggregateId: 'large' };
+    const owners = OWNER_LENGTHS.map((characters) => incompressible(random, characters));
     const events = owners.map((owner) => new AccountOpened(owner));
-    await store.commit({ appends: [{ stream, events, expectedVersion: NO_STREAM }] });
+    const log = await layLog(store, stream, events);
+    const beside = await ItemsBeside.create(client, tables.bookkeeping);
     const network = await FaultyNetwork.start(endpoint, deadlineMs);
     return new Laboratory(options, client, network, {
       store,
       table: new EventsTable(client, tables.events, registry),
+      beside,
+      log,
       large: { stream, events },
     });
   }
@@ -94,7 +99,7 @@ export class Laboratory {
   /** One after the other: many starts at once would not be over by their short deadline. */
   private startBench(): Promise<Bench> {
     const { endpoint, tables, deadlineMs } = this.options;
-    const bench = this.starting.then(() => Bench.start(endpoint, tables, deadlineMs));
+    const bench = this.starting.then(() => Bench.start(endpoint, tables, this.ground.beside.sumsTable, deadlineMs));
     this.starting = bench.then(
       () => {},
       () => {},
@@ -121,6 +126,7 @@ export class Laboratory {
   async close(): Promise<void> {
     await Promise.all(this.idle.map((bench) => bench.close()));
     await this.network.close();
+    await this.ground.beside.drop();
     this.client.destroy();
   }
 }

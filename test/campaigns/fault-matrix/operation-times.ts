@@ -14,11 +14,15 @@ export function timeOperations(store: EventStore, hear: HearTime): void {
   }
 
   /** @param started when the deadline of all events began; none when each has its own */
-  async function* timedSteps<T>(events: AsyncIterable<T>, started?: number): AsyncGenerator<T, void> {
+  async function* timedSteps<T>(
+    operation: string,
+    events: AsyncIterable<T>,
+    started?: number,
+  ): AsyncGenerator<T, void> {
     const iterator = events[Symbol.asyncIterator]();
     try {
       for (;;) {
-        const next = await timed('read', () => iterator.next(), started);
+        const next = await timed(operation, () => iterator.next(), started);
         if (next.done) return;
         yield next.value;
       }
@@ -30,6 +34,7 @@ export function timeOperations(store: EventStore, hear: HearTime): void {
   const commit = store.commit.bind(store);
   const outcomeOf = store.outcomeOf.bind(store);
   const readVersions = store.readVersions.bind(store);
+  const query = store.query.bind(store);
   const findIdempotencyRecord = store.findIdempotencyRecord.bind(store);
   const readSinceSnapshot = store.readSinceSnapshot.bind(store);
   const saveSnapshot = store.saveSnapshot.bind(store);
@@ -39,14 +44,15 @@ export function timeOperations(store: EventStore, hear: HearTime): void {
   store.findIdempotencyRecord = (key) => timed('findIdempotencyRecord', () => findIdempotencyRecord(key));
   // All reads of repositories, and `read`, go through it.
   store.readVersions = (stream, range) =>
-    timedSteps(readVersions(stream, range), range?.deadlineFor === 'read' ? performance.now() : undefined);
+    timedSteps('read', readVersions(stream, range), range?.deadlineFor === 'read' ? performance.now() : undefined);
+  store.query = (...args) => timedSteps('query', query(...args));
   store.readSinceSnapshot = async (...args) => {
     const started = performance.now();
     const since = await timed('readSinceSnapshot', () => readSinceSnapshot(...args), started);
     return {
       ...since,
-      events: timedSteps(since.events, started),
-      allEvents: timedSteps(since.allEvents, started),
+      events: timedSteps('read', since.events, started),
+      allEvents: timedSteps('read', since.allEvents, started),
     };
   };
 }

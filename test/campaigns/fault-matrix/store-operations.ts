@@ -44,6 +44,7 @@ export const STORE_OPERATIONS: readonly Operation[] = [
   },
   {
     name: 'read forward',
+    leastRequests: 2,
     prepare: async ({ large: { stream, events } }) => ({
       answer: events.map(shown),
       run: async ({ store }) => (await collect(store.read(stream))).map(({ event }) => shown(event)),
@@ -51,6 +52,7 @@ export const STORE_OPERATIONS: readonly Operation[] = [
   },
   {
     name: 'read backward',
+    leastRequests: 2,
     prepare: async ({ large: { stream, events } }) => ({
       answer: events.map(shown).toReversed(),
       run: async ({ store }) =>
