@@ -15,11 +15,12 @@ const LATE_BESIDE_DEADLINE_MS = 60_000;
  * @throws InvalidConfigurationError
  */
 export function subscriptionTiming(
-  { deadlineMs, subscriptions }: Pick<EventStoreSettings, 'deadlineMs' | 'subscriptions'>,
+  { storage, deadlineMs, subscriptions }: Pick<EventStoreSettings, 'storage' | 'deadlineMs' | 'subscriptions'>,
   pace: FeedPace,
 ): SubscriptionsOptions {
   const backtrackMs = Math.max(120_000, Math.ceil(deadlineMs) + LATE_BESIDE_DEADLINE_MS);
-  const beside = subscriptions.source === 'streams' ? { pollMs: POLL_BESIDE_STREAM_MS } : {};
+  const hasStream = storage === 'dynamodb' && subscriptions.source === 'streams';
+  const beside = hasStream ? { pollMs: POLL_BESIDE_STREAM_MS } : {};
   const timing = { backtrackMs, leaseMs: 15_000, ...pace, ...beside, ...subscriptions };
   if (timing.marginMs >= timing.backtrackMs) {
     throw new InvalidConfigurationError(

@@ -37,4 +37,9 @@ describe('subscriptions without times of their own', () => {
     expect(told.map(({ name }) => name)).toEqual(expect.arrayContaining(['marginMs', 'backtrackMs', 'pollMs']));
     for (const { name, text } of told) expect([name, Number(text.replaceAll(',', ''))]).toEqual([name, shown(name)[0]]);
   });
+
+  it('have those of the memory there, also where a stream is asked for', async () => {
+    const inMemory = await timing({ storage: 'memory' });
+    expect(await timing({ storage: 'memory', subscriptions: { source: 'streams' } })).toMatchObject(inMemory);
+  });
 });
