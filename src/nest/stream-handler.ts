@@ -63,7 +63,7 @@ export function createStreamHandler(module: Type | DynamicModule, options: Strea
     return booted;
   };
   const handle = async (batch: StreamBatch, context?: InvocationContext): Promise<StreamBatchResponse> => {
-    if (!Array.isArray(batch?.Records)) {
+    if (!Array.isArray(batch?.Records) || !batch.Records.every((record) => record?.dynamodb)) {
       throw new SubscriptionError(
         'The function was called without the Records of a DynamoDB stream: it is for an event source mapping on the stream of the events table. To try it by hand, give it { Records: [] }.',
       );

@@ -309,7 +309,7 @@ export class Delivery {
     }
     // The text of the error may hold anything; it is in the parked event.
     this.report(
-      `parked version ${event.version} of ${streamName(event.stream)} after ${attempts} attempts: ${errorName(error)}`,
+      `parked version ${event.version} of ${streamName(event.stream)} after ${attempts} ${attempts === 1 ? 'attempt' : 'attempts'}: ${errorName(error)}`,
     );
     if (poison === 'stop-aggregate') {
       // After a reset, another one may be parked behind it: that comes with what waits now.

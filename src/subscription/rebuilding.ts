@@ -47,7 +47,8 @@ export class Rebuilding {
   async *progress(): AsyncIterable<RebuildProgress> {
     const moments: RebuildMoment[] = [];
     for (;;) {
-      const { run, rebuild } = await this.subscription.rebuilt();
+      const { run, rebuild, control } = await this.subscription.rebuilt();
+      if (control.state === 'stopped') throw stoppedAtEvent(run.generation.name);
       const progress = await progressOf(run, rebuild, this.marginMs, moments[0]);
       moments.push({ at: Date.now(), handled: progress.handled });
       if (moments.length > MOMENTS) moments.shift();
@@ -59,9 +60,13 @@ export class Rebuilding {
 
   async switchOver(): Promise<void> {
     const { name, subscription } = this;
-    const { run, rebuild } = await subscription.rebuilt();
+    const { run, rebuild, control } = await subscription.rebuilt();
+    if (control.state === 'stopped') throw stoppedAtEvent(run.generation.name);
     const { generation, caughtUp } = await progressOf(run, rebuild, this.marginMs);
-    if (!caughtUp) throw new SubscriptionError(`Generation ${generation} of "${name}" has not caught up yet: wait.`);
+    if (!caughtUp) {
+      const fix = control.state === 'paused' ? `, and is paused: resume('${run.generation.name}')` : ': wait';
+      throw new SubscriptionError(`Generation ${generation} of "${name}" has not caught up yet${fix}.`);
+    }
     if ((await run.parking.list()).length > 0) {
       throw new SubscriptionError(
         `Generation ${generation} of "${name}" has parked events: retry or discard those of parked('${run.generation.name}').`,
@@ -77,6 +82,10 @@ export class Rebuilding {
     await this.subscription.rebuilt();
     await this.subscription.controls.changeGenerations(({ live, last }) => ({ live, last }));
   }
+}
+
+function stoppedAtEvent(name: string): SubscriptionError {
+  return new SubscriptionError(`"${name}" has stopped at an event: retry or discard that of parked('${name}').`);
 }
 
 function endedMeanwhile(name: string, generation: number): SubscriptionError {

@@ -138,7 +138,10 @@ export class Subscriptions {
     await (await this.named(name)).run.settled();
   }
 
-  /** Goes on after `pause`, or after an event at which the subscription stopped. */
+  /**
+   * Goes on after `pause`, or where the subscription stopped at an event, with that event: where it fails again, it stops
+   * there again. `discard` leaves it out.
+   */
   async resume(name: string): Promise<void> {
     await this.setState(name, 'running');
   }
@@ -181,7 +184,7 @@ export class Subscriptions {
   /**
    * How far a rebuild has come, once a second until it has caught up with the present, with speed and remaining time.
    *
-   * @throws SubscriptionError when there is none, or no longer
+   * @throws SubscriptionError when there is none, or no longer, or it has stopped at an event
    * @throws EventStoreUnavailableError
    */
   progress(name: string): AsyncIterable<RebuildProgress> {
@@ -192,7 +195,7 @@ export class Subscriptions {
    * Makes the generation that was built the live one, in all processes within a third of the lease time; the former one
    * is built no further.
    *
-   * @throws SubscriptionError when there is none, it has not caught up yet, or has parked events
+   * @throws SubscriptionError when there is none, it has not caught up yet, has stopped, or has parked events
    * @throws EventStoreUnavailableError
    */
   async switchOver(name: string): Promise<void> {

@@ -87,6 +87,14 @@ class Mails {
   }
 }
 
+@Injectable()
+@Projection('stopping', { attempts: 1, poison: 'stop-subscription' })
+class Stopping {
+  @On(MoneyDeposited) deposited(_: MoneyDeposited, { recorded, generation }: ProjectionContext): void {
+    if (generation === 2 && recorded.version === 2) throw new Error('The view is broken.');
+  }
+}
+
 const total = (view: Map<string, number> | undefined) =>
   [...(view ?? []).values()].reduce((sum, each) => sum + each, 0);
 
@@ -150,6 +158,35 @@ describe.each<Storage>(['memory', 'dynamodb'])('a projection that is built anew,
     const handled = views.seen.filter((line) => line.startsWith('2/a/'));
     expect(handled).toEqual(['2/a/1', '2/a/2', '2/a/3', '2/a/4']);
     await expect(collect(subscriptions.progress('sums'))).rejects.toThrow(SubscriptionError);
+  });
+
+  it('says where it has stopped or is paused, to who waits for it', async () => {
+    const application = await startApplication(storage, {
+      features: [Account],
+      providers: [Stopping],
+      options: { subscriptions: FAST },
+    });
+    open.push(application);
+    const { module } = application;
+    const [subscriptions, store] = [module.get(Subscriptions), module.get(EventStore)];
+    const account = { aggregateType: 'test-account', aggregateId: 'a' };
+    await store.append(account, [new MoneyDeposited(1), new MoneyDeposited(2)], { expectedVersion: ANY_VERSION });
+    await until(async () => (await subscriptions.status('stopping')).lag.events === 0);
+    await subscriptions.rebuild('stopping');
+    await until(async () => (await subscriptions.status('stopping~2')).state === 'stopped');
+    await expect(collect(subscriptions.progress('stopping'))).rejects.toThrow(/"stopping~2" has stopped at an event/);
+    await expect(subscriptions.switchOver('stopping')).rejects.toThrow(/parked\('stopping~2'\)/);
+
+    await subscriptions.pause('stopping~2');
+    await expect(subscriptions.switchOver('stopping')).rejects.toThrow(
+      /not caught up yet, and is paused: resume\('stopping~2'\)/,
+    );
+    const [parked] = await subscriptions.parked('stopping~2');
+    await subscriptions.discard(parked!);
+    await subscriptions.resume('stopping~2');
+    await collect(subscriptions.progress('stopping'));
+    await until(async () => (await subscriptions.parked('stopping~2')).length === 0);
+    await subscriptions.switchOver('stopping');
   });
 
   it('is paused, resumed and built anew like any other, after it was switched over', async () => {

@@ -195,6 +195,9 @@ describe('a stream handler', () => {
     const { id, records } = await newAccount(1);
     const handler = container(View, failing);
     await expect(handler({} as never)).rejects.toThrow(/without the Records of a DynamoDB stream/);
+    await expect(handler({ Records: [{ s3: {} }] } as never)).rejects.toThrow(
+      /without the Records of a DynamoDB stream/,
+    );
     await expect(handler({ Records: records })).rejects.toThrow('Not yet.');
     expect(await handler({ Records: records })).toEqual(NONE);
     expect(watched.of(id)).toEqual([1]);
