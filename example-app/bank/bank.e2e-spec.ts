@@ -309,6 +309,7 @@ describe('the API description', () => {
       '/permit-cases',
       '/users/{id}/actions',
       '/permit-statistics',
+      '/permit-cases/changed',
     ]);
   });
 });
