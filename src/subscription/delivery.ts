@@ -4,7 +4,7 @@ import { OperationAbortedError } from '../store/store-errors.js';
 import { isReadable, type StoredEvent, type UnreadableEvent } from '../store/stored-event.js';
 import { backoff, ignoreOutage, isOutage } from './backoff.js';
 import type { EventHandler } from './event-handler.js';
-import { errorName } from './error-name.js';
+import { thrownName } from './thrown.js';
 import { streamHash, type Admitted } from './gate.js';
 import { grouped } from './grouped.js';
 import { named, type Held, type Parkable, type ParkedEntry, type Parking } from './parking.js';
@@ -309,7 +309,7 @@ export class Delivery {
     }
     // The text of the error may hold anything; it is in the parked event.
     this.report(
-      `parked version ${event.version} of ${streamName(event.stream)} after ${attempts} ${attempts === 1 ? 'attempt' : 'attempts'}: ${errorName(error)}`,
+      `parked version ${event.version} of ${streamName(event.stream)} after ${attempts} ${attempts === 1 ? 'attempt' : 'attempts'}: ${thrownName(error)}`,
     );
     if (poison === 'stop-aggregate') {
       // After a reset, another one may be parked behind it: that comes with what waits now.

@@ -1,9 +1,9 @@
-import { inspect } from 'node:util';
 import type { StreamId } from '../event/stream-id.js';
 import type { Bookkeeping, BookkeepingEntry } from '../store/bookkeeping.js';
 import type { StoredEvent } from '../store/stored-event.js';
 import { streamHash } from './gate.js';
 import type { PoisonPolicy } from './projection.js';
+import { describeThrown } from './thrown.js';
 
 /** An event that was set aside, as its handler kept failing. */
 export interface ParkedEvent {
@@ -226,15 +226,10 @@ function idOf({ stream, version }: Parkable): string {
 }
 
 function describe(error: unknown): ParkedEvent['error'] {
-  const { name, message, stack } = (error ?? {}) as Partial<Record<'name' | 'message' | 'stack', unknown>>;
+  const { name, message, stack } = describeThrown(error);
   return {
-    name: typeof name === 'string' ? name.slice(0, MAX_TEXT) : 'unknown failure',
-    message: (typeof message === 'string' ? message : thrownText(error)).slice(0, MAX_TEXT),
-    ...(typeof stack === 'string' && { stack: stack.slice(0, MAX_TEXT) }),
+    name: name.slice(0, MAX_TEXT),
+    message: message.slice(0, MAX_TEXT),
+    ...(stack !== undefined && { stack: stack.slice(0, MAX_TEXT) }),
   };
-}
-
-/** Anything can be thrown, also what `String` has no text for. */
-function thrownText(thrown: unknown): string {
-  return typeof thrown === 'string' ? thrown : inspect(thrown);
 }

@@ -55,6 +55,11 @@ interface Request {
   isExpected?: boolean;
 }
 
+/** The first version that a parked event is to be settled with. */
+function firstOf({ entry: { parked } }: Request): number {
+  return Math.min(parked.fromVersion, parked.version);
+}
+
 /** Reads one partition as long as it holds the lease: feed, gate, delivery, checkpoint. */
 export class PartitionRun {
   private readonly ending = new AbortController();
@@ -118,8 +123,11 @@ export class PartitionRun {
 
   /** Takes an event that was found before the feed has shown it; the feed brings it as well. */
   offer(event: StoredEvent): void {
-    const { from, timing } = this.options;
-    const { marginMs, pollMs } = timing;
+    const { timing } = this.options;
+    const { marginMs, pollMs, backtrackMs } = timing;
+    // What is settled is as near as this only where it was set, by a reset to a later time or by where it begins.
+    const { settled } = this.reader.places;
+    const from = Math.max(this.options.from, timeOf(settled) > Date.now() - backtrackMs ? timeOf(settled) : 0);
     // While much is to be read before it, it comes in its turn.
     const isBehind = Date.now() - timeOf(this.lead) > marginMs + pollMs + NEAR_MS;
     if (event.eventTime < from || isBehind || this.offered.length >= MAX_OFFERED) return;
@@ -206,6 +214,7 @@ export class PartitionRun {
 
   /** Settles the first parked event that may be, between two pages. */
   private async settleNext(): Promise<boolean> {
+    for (const request of this.requests) this.noteWhatCame(request);
     for (const [index, request] of this.requests.entries()) {
       if (await this.comesLater(request)) continue;
       await this.settle(request);
@@ -262,11 +271,17 @@ export class PartitionRun {
     }
   }
 
+  /** The gate may have forgotten it when its turn comes. */
+  private noteWhatCame(request: Request): void {
+    const passed = this.gate.passedOf(request.entry.key)?.version;
+    if (passed !== undefined && passed >= firstOf(request) - 1) request.isExpected = false;
+  }
+
   /** Whether the feed, after a reset, still has to bring events before a parked one. */
   private async comesLater(request: Request): Promise<boolean> {
     const { key, parked } = request.entry;
-    const { stream, fromVersion, version } = parked;
-    const first = Math.min(fromVersion, version);
+    const { stream } = parked;
+    const first = firstOf(request);
     const passed = this.gate.passedOf(key)?.version;
     if (passed !== undefined) return passed < first - 1;
     const { settled } = this.reader.places;

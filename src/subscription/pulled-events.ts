@@ -14,7 +14,7 @@ const MAX_UNACKNOWLEDGED = 1000;
 export class PulledEvents implements EventHandler, EventSubscription {
   readonly batch = MAX_UNACKNOWLEDGED;
   private readonly waiting = new Map<RecordedEvent, () => void>();
-  private readonly queue: RecordedEvent[] = [];
+  private queue: RecordedEvent[] = [];
   /** All that the loop was given, as an acknowledgement may come late or twice. */
   private readonly given = new WeakSet<RecordedEvent>();
   private failure: { readonly error: unknown } | undefined;
@@ -66,6 +66,8 @@ export class PulledEvents implements EventHandler, EventSubscription {
     } finally {
       signal.removeEventListener('abort', giveUp);
       for (const { waiting } of open) for (const recorded of waiting) this.waiting.delete(recorded);
+      // They come again, to whoever reads the partition then.
+      this.queue = this.queue.filter((recorded) => this.waiting.has(recorded));
     }
   }
 

@@ -5,7 +5,7 @@ import type { StoredEvent } from '../store/stored-event.js';
 import { isOutage } from './backoff.js';
 import type { Control, Controls } from './controls.js';
 import { DeliveryEndedError } from './delivery.js';
-import { errorName } from './error-name.js';
+import { thrownName } from './thrown.js';
 import type { EventHandler } from './event-handler.js';
 import type { FeedTiming } from './feed-reader.js';
 import type { Generation } from './generation.js';
@@ -115,7 +115,7 @@ export class SubscriptionRun {
       if (error instanceof DeliveryEndedError) {
         if (error.reason === 'poison') await this.stopForGood();
       } else if (!isOutage(error)) {
-        this.report(`a batch ended with ${errorName(error)}, and is to come again`);
+        this.report(`a batch ended with ${thrownName(error)}, and is to come again`);
       }
       return events;
     }
@@ -192,7 +192,7 @@ export class SubscriptionRun {
         if (end === 'poison') await this.stopForGood();
       })
       .catch((error: unknown) => {
-        report(`${partition} ended with ${errorName(error)}, and begins anew`);
+        report(`${partition} ended with ${thrownName(error)}, and begins anew`);
       })
       .finally(() => {
         this.runs.delete(partition);

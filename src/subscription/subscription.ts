@@ -1,7 +1,7 @@
 import type { StoredEvent } from '../store/stored-event.js';
 import { isOutage } from './backoff.js';
 import { Controls, type Control, type ControlsSeen, type Rebuild } from './controls.js';
-import { errorName } from './error-name.js';
+import { thrownName } from './thrown.js';
 import type { EventHandler } from './event-handler.js';
 import { generationOf, type Generation } from './generation.js';
 import type { Membership } from './membership.js';
@@ -93,7 +93,7 @@ export class Subscription {
       const { run, control } = await this.live();
       return control.state === 'running' ? await run.push(own, endsAt) : own;
     } catch (error) {
-      if (!isOutage(error)) this.parts.report(`${this.plan.name}: a batch was not handled: ${errorName(error)}`);
+      if (!isOutage(error)) this.parts.report(`${this.plan.name}: a batch was not handled: ${thrownName(error)}`);
       return own;
     }
   }

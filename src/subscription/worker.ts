@@ -1,13 +1,16 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { Bookkeeping } from '../store/bookkeeping.js';
 import { ignoreOutage, isOutage } from './backoff.js';
-import { errorName } from './error-name.js';
+import { thrownName } from './thrown.js';
 import { Membership } from './membership.js';
 import type { StreamFollower } from './stream-follower.js';
 import type { Subscription } from './subscription.js';
 
 /** So often a lease is renewed while it lasts. */
 const RENEWALS = 3;
+
+/** Of looks that fail by an outage, one in so many is reported, from the third on. */
+const [REPORT_EVERY, REPORT_FROM] = [20, 3];
 
 /** Requests of operators wait so long for others, as each look reads all that is parked; in milliseconds. */
 const TOGETHER_MS = 200;
@@ -22,6 +25,8 @@ export class Worker {
   private ticking: Promise<void> = Promise.resolve();
   private timer: NodeJS.Timeout | undefined;
   private tickAt = Infinity;
+  /** How many looks one after the other have met an outage. */
+  private outages = 0;
   private follower: StreamFollower | undefined;
   /** All work is done in the context in which this was made, and not in that of a command that asks for it. */
   private readonly scope = new AsyncResource('SubscriptionWorker');
@@ -95,14 +100,18 @@ export class Worker {
     // While this process stood still, others may have taken over what it reads; where nothing happens, it hears of that
     // by nothing else, and would go on counting it as its share.
     if (!this.membership.isCurrent) this.endAll();
+    let outage: unknown;
     try {
       await this.membership.renew([...this.active, ...this.leaving], this.follower !== undefined);
       this.followOrStandBy();
       const active = [...this.subscriptions].filter(([name]) => this.active.has(name));
-      await Promise.all(active.map(([name, subscription]) => this.tickOne(name, subscription)));
+      const outages = await Promise.all(active.map(([name, subscription]) => this.tickOne(name, subscription)));
+      outage = outages.find((each) => each !== undefined);
     } catch (error) {
-      if (!isOutage(error)) this.report(`the leases could not be renewed: ${errorName(error)}`);
+      if (isOutage(error)) outage = error;
+      else this.report(`the leases could not be renewed: ${thrownName(error)}`);
     }
+    this.noteOutage(outage);
     // Others may have taken over by now what this process still reads.
     if (!this.membership.isCurrent) this.endAll();
     // A tick during an outage takes long, and others count from when the last one renewed.
@@ -110,13 +119,26 @@ export class Worker {
     if (this.active.size > 0 && this.tickAt > nextAt) this.tickSoon(Math.max(0, nextAt - performance.now()));
   }
 
-  /** What one fails with is no reason to keep the others from their share. */
-  private async tickOne(name: string, subscription: Subscription): Promise<void> {
+  /**
+   * What one fails with is no reason to keep the others from their share.
+   *
+   * @returns the outage that it met
+   */
+  private async tickOne(name: string, subscription: Subscription): Promise<unknown> {
     try {
       await subscription.tick(this.membership);
     } catch (error) {
-      if (!isOutage(error)) this.report(`${name}: its slices could not be taken: ${errorName(error)}`);
+      if (isOutage(error)) return error;
+      this.report(`${name}: its slices could not be taken: ${thrownName(error)}`);
     }
+    return undefined;
+  }
+
+  /** One that lasts may be a right that this process lacks, and nothing else would tell of it. */
+  private noteOutage(outage: unknown): void {
+    this.outages = outage === undefined ? 0 : this.outages + 1;
+    if (this.outages % REPORT_EVERY !== REPORT_FROM) return;
+    this.report(`the bookkeeping cannot be used, and is tried again: ${(outage as Error).message}`);
   }
 
   /** The stream is read by those who have something to do with it. */

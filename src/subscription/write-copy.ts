@@ -14,9 +14,14 @@ export function copyWrite(write: TableWrite): TableWrite {
   }
 }
 
+/** Of all typed arrays. */
+const TYPED_ARRAY_SLICE = Uint8Array.prototype.slice as (this: ArrayBufferView) => ArrayBufferView;
+
 function copyOf(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return value.map((item) => copyOf(item));
+  // A Buffer has a `slice` of its own, which shares its memory.
+  if (ArrayBuffer.isView(value) && !(value instanceof DataView)) return TYPED_ARRAY_SLICE.call(value);
   switch (Object.getPrototypeOf(value)) {
     case Object.prototype:
       return fieldsOf(value);
@@ -26,10 +31,6 @@ function copyOf(value: unknown): unknown {
       return new Map([...(value as Map<unknown, unknown>)].map(([name, part]) => [name, copyOf(part)]));
     case Set.prototype:
       return new Set([...(value as Set<unknown>)].map((member) => copyOf(member)));
-    case Uint8Array.prototype:
-    case Buffer.prototype:
-      // A Buffer has a `slice` of its own, which shares its memory.
-      return Uint8Array.prototype.slice.call(value);
     case ArrayBuffer.prototype:
       return (value as ArrayBuffer).slice(0);
     case DataView.prototype: {

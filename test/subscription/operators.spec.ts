@@ -1,6 +1,7 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { EventStoreUnavailableError, OperationAbortedError, SubscriptionError } from '../../src/index.js';
 import type { StoredEvent } from '../../src/store/stored-event.js';
+import { FeedReader } from '../../src/subscription/feed-reader.js';
 import { Leases, type Checkpoint, type Lease } from '../../src/subscription/leases.js';
 import type { ParkedEvent } from '../../src/subscription/parking.js';
 import { Parking } from '../../src/subscription/parking.js';
@@ -367,6 +368,76 @@ describe('a subscription', () => {
     expect(seen.of('a').at(-1)).toBe(40);
   });
 
+  it('retries parked events after a reset, also of aggregates that went on longer ago than many others', async () => {
+    const inOneSlice = (prefix: string, count: number) => {
+      const all = Array.from({ length: 8 * count }, (_, index) => streamOf(`${prefix}-${index}`));
+      return all.filter((stream) => world.feed.partitionOf(stream) === '0').slice(0, count);
+    };
+    const clock = Date.now() - 3_600_000;
+    seen.failing = ({ version }) => version === 2;
+    for (const stream of inOneSlice('a', 50)) world.write(stream, { clock, events: 2, lateMs: 0 });
+    const before = start({ concurrency: 16 });
+    await isParked(50);
+    await before.stop();
+    for (const stream of inOneSlice('b', 11_000)) world.write(stream, { clock: clock + 10_000, lateMs: 0 });
+    seen.failing = () => false;
+    const process = newProcess({ concurrency: 16 });
+    for (const { parked: each } of await parked()) await process.retry(each);
+    await process.reset('seen', new Date(clock - 1000));
+    process.start();
+    await until(() => seen.all.length >= 11_000);
+    await isParked(0);
+  }, 60_000);
+
+  it('waits where it is reset to a time far ahead', async () => {
+    const process = start();
+    await process.reset('seen', new Date(Date.now() + 40 * 86_400_000));
+    const looks = jest.spyOn(FeedReader.prototype, 'read');
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    // Some for each of four slices.
+    expect(looks.mock.calls.length).toBeLessThan(40);
+    looks.mockRestore();
+  });
+
+  it('leaves out what a stream tells of before the later time that it was reset to', async () => {
+    const process = newProcess();
+    process.follow(world.stream, { readEveryMs: 2, lookEveryMs: 10 });
+    process.start();
+    world.write(streamOf('before'));
+    await until(() => seen.of('before').length === 1);
+    const later = Date.now() + 3_600_000;
+    await process.reset('seen', new Date(later));
+    world.write(streamOf('a'), { events: 2 });
+    world.write(streamOf('b'), { clock: later + 1000 });
+    await until(() => seen.of('b').length === 1);
+    expect(seen.of('a')).toEqual([]);
+  });
+
+  it('says so where the bookkeeping refuses everything', async () => {
+    world = newWorld({ leaseMs: 30 });
+    world.bookkeeping.write = async () => {
+      throw new EventStoreUnavailableError('A request was refused with AccessDeniedException.');
+    };
+    start();
+    await until(() => world.reports.length > 0);
+    expect(world.reports[0]).toContain('refused with AccessDeniedException');
+  });
+
+  it('keeps nothing of events that a loop did not take before it was paused', async () => {
+    const process = world.newSubscriptions();
+    open.push(process);
+    const pulled = process.pull({ name: 'loop', aggregateTypes: ['account'] });
+    world.write(streamOf('a'), { clock: Date.now() - 1000, events: 200, lateMs: 0 });
+    const loop = pulled[Symbol.asyncIterator]();
+    await loop.next();
+    const queued = () => (pulled as unknown as { queue: unknown[] }).queue.length;
+    await until(() => queued() === 199);
+    await process.pause('loop');
+    expect(queued()).toBe(0);
+    await process.stop();
+    await loop.return!();
+  });
+
   it('lists what is pending of an aggregate in order, after a reset to before its parked event', async () => {
     const process = start();
     seen.failing = ({ version }) => version === 3;
@@ -464,6 +535,23 @@ describe('a subscription', () => {
   it.each([
     ['that ended by a signal of its own', () => new OperationAbortedError('It took too long.')],
     ['that throws what has no text', () => Object.create(null) as object],
+    [
+      'that throws what throws when it is looked at',
+      () => {
+        const { proxy, revoke } = Proxy.revocable({}, {});
+        revoke();
+        return proxy;
+      },
+    ],
+    [
+      'that throws an error without a name that can be read',
+      () =>
+        Object.defineProperty(new Error('It failed.'), 'name', {
+          get: () => {
+            throw new Error('There is none.');
+          },
+        }),
+    ],
   ])('parks the event of a handler %s', async (_, thrown) => {
     start();
     seen.handle = async () => {
