@@ -1087,8 +1087,8 @@ export const BUGS: readonly PlantedBug[] = [
     name: 'switched-before-it-caught-up',
     harm: 'Readers are sent to a view that lacks the newest events.',
     file: 'subscription/rebuilding.ts',
-    find: 'if (!caughtUp) throw',
-    replace: 'if (!name) throw',
+    find: 'if (!caughtUp) {',
+    replace: 'if (!name) {',
     caughtBy: [rebuild('is to switch to what is behind, or has parked events')],
   },
   {
