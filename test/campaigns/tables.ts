@@ -3,6 +3,7 @@ import {
   CreateTableCommand,
   DeleteTableCommand,
   DynamoDBClient,
+  waitUntilTableExists,
   type DynamoDBClientConfig,
 } from '@aws-sdk/client-dynamodb';
 import { createTableInput, tableDefinitions, type TableDefinition } from '../../src/dynamodb/table.js';
@@ -50,4 +51,21 @@ export async function createTables(endpoint: string): Promise<CampaignTables> {
       client.destroy();
     },
   };
+}
+
+/** How long AWS may take to make a table, in seconds. */
+const PATIENCE_S = 120;
+
+/** A table for a view, whose items have an `id`. */
+export async function createViewTable(client: DynamoDBClient, TableName: string): Promise<string> {
+  await client.send(
+    new CreateTableCommand({
+      TableName,
+      BillingMode: 'PAY_PER_REQUEST',
+      AttributeDefinitions: [{ AttributeName: 'id', AttributeType: 'S' }],
+      KeySchema: [{ AttributeName: 'id', KeyType: 'HASH' }],
+    }),
+  );
+  await waitUntilTableExists({ client, maxWaitTime: PATIENCE_S }, { TableName });
+  return TableName;
 }

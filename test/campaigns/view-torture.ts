@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ChildProcess } from 'node:child_process';
-import { CreateTableCommand, DeleteTableCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DeleteTableCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient, GetCommand } from '@aws-sdk/lib-dynamodb';
 import { DynamoDbEventStore, EventRegistry } from '../../src/index.js';
 import { DynamoDbBookkeeping } from '../../src/dynamodb/dynamodb-bookkeeping.js';
@@ -16,7 +16,7 @@ import { startChild } from './child-processes.js';
 import { startFaultyProxy } from './faulty-proxy.js';
 import { NetworkWeather } from './network-weather.js';
 import { Random } from './random.js';
-import { clientFor, createTables } from './tables.js';
+import { clientFor, createTables, createViewTable } from './tables.js';
 import { Counted, COUNTER, type Total } from './view-torture/totals.js';
 import type { WorkerJob } from './view-torture/worker.js';
 import { streamOf, WrittenLog } from './view-torture/written-log.js';
@@ -54,7 +54,7 @@ export const viewTorture = campaign({
     const random = new Random(seed);
     const tables = await createTables(endpoint);
     const client = clientFor(endpoint);
-    const totals = await createTotals(client, tables.names.events.replace('events', 'totals'));
+    const totals = await createViewTable(client, tables.names.events.replace('events', 'totals'));
     const weather = new NetworkWeather(random.fork(), { faults, outages, outageMs: deadlineMs * 1.5 });
     const proxy = await startFaultyProxy(endpoint, { choose: () => weather.choose(), lateMs: deadlineMs / 2 });
     const store = new DynamoDbEventStore({
@@ -123,18 +123,6 @@ export const viewTorture = campaign({
     }
   },
 });
-
-async function createTotals(client: DynamoDBClient, TableName: string): Promise<string> {
-  await client.send(
-    new CreateTableCommand({
-      TableName,
-      BillingMode: 'PAY_PER_REQUEST',
-      AttributeDefinitions: [{ AttributeName: 'id', AttributeType: 'S' }],
-      KeySchema: [{ AttributeName: 'id', KeyType: 'HASH' }],
-    }),
-  );
-  return TableName;
-}
 
 /** The view, beside what it should be. */
 class View {

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { inspect, isDeepStrictEqual } from 'node:util';
-import { CreateTableCommand, DeleteTableCommand, waitUntilTableExists } from '@aws-sdk/client-dynamodb';
+import { DeleteTableCommand } from '@aws-sdk/client-dynamodb';
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient, GetCommand } from '@aws-sdk/lib-dynamodb';
+import { createViewTable } from '../tables.js';
 import type { Truth } from './events-table.js';
 
 /** What lies beside the events of a commit, when they are there and when they are not. */
@@ -11,8 +12,6 @@ export interface Beside {
   readonly applied: unknown;
   readonly notApplied: unknown;
 }
-
-const PATIENCE_S = 120;
 
 /** Reads what commits store beside events past the package: unique values, and the view of an inline projection. */
 export class ItemsBeside {
@@ -28,17 +27,8 @@ export class ItemsBeside {
 
   /** Makes the table of the view. */
   static async create(client: DynamoDBClient, bookkeepingTable: string): Promise<ItemsBeside> {
-    const TableName = bookkeepingTable.replace('bookkeeping', 'sums');
-    await client.send(
-      new CreateTableCommand({
-        TableName,
-        BillingMode: 'PAY_PER_REQUEST',
-        AttributeDefinitions: [{ AttributeName: 'id', AttributeType: 'S' }],
-        KeySchema: [{ AttributeName: 'id', KeyType: 'HASH' }],
-      }),
-    );
-    await waitUntilTableExists({ client, maxWaitTime: PATIENCE_S }, { TableName });
-    return new ItemsBeside(client, bookkeepingTable, TableName);
+    const sums = await createViewTable(client, bookkeepingTable.replace('bookkeeping', 'sums'));
+    return new ItemsBeside(client, bookkeepingTable, sums);
   }
 
   async drop(): Promise<void> {
