@@ -3,6 +3,7 @@ import { streamKey, type StreamId } from '../event/stream-id.js';
 import type { EventFeed, FeedEvent } from '../store/event-feed.js';
 import { isReadable } from '../store/stored-event.js';
 import { firstVersionBehind } from './first-version.js';
+import type { Checkpoint } from './leases.js';
 
 /**
  * What is known of the time before an event: `shown`, that the feed has shown all that is older; `told`, that a stream
@@ -42,19 +43,16 @@ export class Gate {
    */
   private lookedOver: MapIterator<[string, Passed]> | undefined;
 
-  /**
-   * @param settled the position up to which nothing comes late any more: all up to there has passed
-   * @param recent versions that have passed there or behind it, by stream
-   */
+  /** The position up to which nothing comes late any more: all up to there has passed. */
+  private settled: string;
+
   constructor(
     private readonly feed: EventFeed,
-    private settled: string,
-    recent: Readonly<Record<string, number>>,
-    lead: string,
+    { settled, lead, recent, recentUntil = `${lead}#` }: Checkpoint,
   ) {
-    // Some may stand behind the lead: they are kept until that is settled, also where it was settled by then.
-    const position = `${lead}#`;
-    for (const [key, version] of Object.entries(recent)) this.streams.set(key, { version, position });
+    this.settled = settled;
+    // Where each of them stands is not kept: none is forgotten before all of them have come again.
+    for (const [key, version] of Object.entries(recent)) this.streams.set(key, { version, position: recentUntil });
   }
 
   /** @param key the hash of the event's stream */
@@ -118,6 +116,13 @@ export class Gate {
   recent(limit: number): Readonly<Record<string, number>> {
     const unsettled = [...this.streams].filter(([, { position }]) => position >= this.settled);
     return Object.fromEntries(unsettled.slice(-limit).map(([key, { version }]) => [key, version]));
+  }
+
+  /** The last position that is known of what has passed. */
+  get recentUntil(): string {
+    let last = '';
+    for (const { position } of this.streams.values()) if (position > last) last = position;
+    return last;
   }
 
   private remember(key: string, passed: Passed): void {

@@ -9,6 +9,11 @@ export interface Checkpoint {
   readonly lead: string;
   /** Versions handled at `settled` or behind it, by the hash of the stream. */
   readonly recent: Readonly<Record<string, number>>;
+  /**
+   * Up to where these stand: beyond `lead` where a page was handled in part, or a stream told of them. Absent in
+   * checkpoints of before this was kept.
+   */
+  readonly recentUntil?: string;
   /** How many events were handled since the beginning; absent in checkpoints of before this was counted. */
   readonly handled?: number;
 }

@@ -82,11 +82,11 @@ export class PartitionRun {
     private readonly parts: PartitionRunParts,
     private readonly options: PartitionRunOptions,
   ) {
-    const { settled, lead, recent, handled = 0 } = lease.checkpoint ?? checkpointAt(options.from);
-    this.count = handled;
-    this.reader = new FeedReader(parts.feed, lease.partition, options.timing, { settled, lead });
-    this.gate = new Gate(parts.feed, settled, recent, lead);
-    this.recentSaved = Object.keys(recent).length > 0;
+    const checkpoint = lease.checkpoint ?? checkpointAt(options.from);
+    this.count = checkpoint.handled ?? 0;
+    this.reader = new FeedReader(parts.feed, lease.partition, options.timing, checkpoint);
+    this.gate = new Gate(parts.feed, checkpoint);
+    this.recentSaved = Object.keys(checkpoint.recent).length > 0;
     const { feed, handler, parking, report } = parts;
     this.delivery = new Delivery(handler, feed, parking, lease.partition, options, report, this.ending.signal);
   }
@@ -326,7 +326,8 @@ export class PartitionRun {
   }
 
   private checkpoint(recent: number): Checkpoint {
-    return { ...this.reader.places, recent: this.gate.recent(recent), handled: this.count };
+    const { gate, reader } = this;
+    return { ...reader.places, recent: gate.recent(recent), recentUntil: gate.recentUntil, handled: this.count };
   }
 
   private async giveBack(end: PartitionEnd): Promise<PartitionEnd> {

@@ -28,7 +28,7 @@ export async function* pendingEvents(
   }
   for (const partition of partitions) {
     const checkpoint = leaseOf(all, partition)?.checkpoint ?? checkpointAt(plan.from);
-    const gate = new Gate(feed, checkpoint.settled, checkpoint.recent, checkpoint.lead);
+    const gate = new Gate(feed, checkpoint);
     for (let from = checkpoint.settled, more = true; more;) {
       // What is younger may have neighbours that the feed shows only later.
       const completeUntil = Date.now() - timing.backtrackMs;

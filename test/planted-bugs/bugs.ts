@@ -982,6 +982,14 @@ export const BUGS: readonly PlantedBug[] = [
     caughtBy: [operators('handles what a process that died had read and not handled, however old that is')],
   },
   {
+    name: 'handled-ahead-forgotten',
+    harm: 'What a process had handled of a page when it stopped comes again, where the next one stops in the middle of that.',
+    file: 'subscription/gate.ts',
+    find: 'recentUntil = `${lead}#`',
+    replace: 'recentUntil: _, ...{ recentUntil } = { recentUntil: `${lead}#` }',
+    caughtBy: [{ file: 'test/subscription/shared-slices.spec.ts', test: 'without a repeat' }],
+  },
+  {
     name: 'backlog-read-twice',
     harm: 'Processes that restart again and again while much is to be read handle the same events with each start.',
     file: 'subscription/feed-reader.ts',

@@ -7,15 +7,22 @@ export class SeenEvents implements EventHandler {
   readonly all: StoredEvent[] = [];
   failing: (event: StoredEvent) => boolean = () => false;
 
-  private readonly blocks: { at: (event: StoredEvent) => boolean; reached: () => void; opened: Promise<void> }[] = [];
+  private readonly blocks: {
+    at: (event: StoredEvent) => boolean;
+    reached: (signal?: AbortSignal) => void;
+    opened: Promise<void>;
+  }[] = [];
 
   /** Lets one version of an aggregate take until it is opened. */
   blockAt(version: number, aggregateId = 'a') {
     let open = () => {};
-    const block = { isReached: false, open: () => open() };
+    const block = { isReached: false, isToEnd: false, open: () => open() };
     this.blocks.push({
       at: (event) => event.version === version && event.stream.aggregateId === aggregateId,
-      reached: () => (block.isReached = true),
+      reached: (signal) => {
+        block.isReached = true;
+        signal?.addEventListener('abort', () => (block.isToEnd = true));
+      },
       opened: new Promise<void>((resolve) => (open = resolve)),
     });
     return block;
@@ -25,11 +32,11 @@ export class SeenEvents implements EventHandler {
     return true;
   }
 
-  async handle(events: readonly StoredEvent[]): Promise<void> {
+  async handle(events: readonly StoredEvent[], signal?: AbortSignal): Promise<void> {
     // Others get their turn, as with a database.
     await new Promise(setImmediate);
     for (const { reached, opened } of this.blocks.filter((block) => events.some(block.at))) {
-      reached();
+      reached(signal);
       await opened;
     }
     if (events.some((event) => this.failing(event))) throw new Error('The view is broken.');

@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { CorruptStreamError, EventStoreUnavailableError } from '../../src/index.js';
 import { positionAt } from '../../src/store/event-feed.js';
 import { Gate, streamHash } from '../../src/subscription/gate.js';
+import { checkpointAt } from '../../src/subscription/leases.js';
 import { usedHeap } from '../campaigns/used-heap.js';
 import { newWorld, streamOf } from '../contract/subscription-source-contract.js';
 
@@ -9,12 +10,22 @@ it('names in a checkpoint what has passed at the settled position, as the feed i
   const world = newWorld();
   const stream = streamOf('a');
   const event = world.write(stream, { clock: 1000 })[0]!;
-  const gate = new Gate(world.feed, positionAt(0), {}, positionAt(0));
+  const gate = new Gate(world.feed, checkpointAt(0));
   const position = `${positionAt(1000)}#a`;
   expect(await gate.admit(streamHash(stream), { position, event }, 'shown')).toMatchObject({ fromVersion: 1 });
   gate.settle(position);
   expect(gate.recent(10)).toEqual({ [streamHash(stream)]: 1 });
   gate.settle(positionAt(2000));
+  expect(gate.recent(10)).toEqual({});
+});
+
+it('keeps what another has left ahead of its place until all of it has come again', () => {
+  const { feed } = newWorld();
+  const left = { settled: positionAt(1000), lead: positionAt(1000), recent: { a: 1, b: 5 } };
+  const gate = new Gate(feed, { ...left, recentUntil: `${positionAt(5000)}#b` });
+  gate.settle(positionAt(4999));
+  expect([gate.recent(10), gate.recentUntil]).toEqual([left.recent, `${positionAt(5000)}#b`]);
+  gate.settle(positionAt(5001));
   expect(gate.recent(10)).toEqual({});
 });
 
@@ -31,7 +42,7 @@ describe('where nothing is known of a stream, the gate begins with', () => {
 
   async function begin({ feed }: ReturnType<typeof newWorld>, settled: string): Promise<number> {
     const event = { stream, version: 3, eventTime: 3000 };
-    const gate = new Gate(feed, settled, {}, settled);
+    const gate = new Gate(feed, { settled, lead: settled, recent: {} });
     return (await gate.admit(key, { position: feed.positionOf(event), event }, undefined))!.fromVersion;
   }
 
@@ -51,11 +62,11 @@ describe('where nothing is known of a stream, the gate begins with', () => {
     const { feed } = world;
     world.write(stream, { clock: 1000 });
     const [, , event] = world.write(stream, { clock: 2000, events: 3 });
-    const gate = new Gate(feed, positionAt(60_000), {}, positionAt(60_000));
+    const gate = new Gate(feed, checkpointAt(60_000));
     const found = { position: feed.positionOf(event!), event: event! };
     expect(await gate.admit(key, found, 'told')).toMatchObject({ fromVersion: 2 });
     // The feed begins where it was told to, also in the middle of a commit.
-    const other = new Gate(feed, positionAt(2001), {}, positionAt(2001));
+    const other = new Gate(feed, checkpointAt(2001));
     expect(await other.admit(key, found, undefined)).toMatchObject({ fromVersion: 3 });
   });
 
@@ -91,7 +102,7 @@ describe('where nothing is known of a stream, the gate begins with', () => {
 
 it('keeps no more of streams that go on and on than where they stand', async () => {
   const { feed } = newWorld();
-  const gate = new Gate(feed, positionAt(0), {}, positionAt(0));
+  const gate = new Gate(feed, checkpointAt(0));
   const keys = Array.from({ length: 100 }, (_, index) => streamHash(streamOf(`s-${index}`)));
   const goOn = async (from: number, to: number) => {
     for (let version = from; version <= to; version++) {
@@ -118,7 +129,7 @@ describe('of very many streams, the gate', () => {
   }
 
   it('keeps the one at the settled position, as the feed is read from there again', async () => {
-    const gate = new Gate(world.feed, positionAt(0), {}, positionAt(0));
+    const gate = new Gate(world.feed, checkpointAt(0));
     const settled = 1_000_000;
     await pass(gate, 0, settled);
     for (let index = 1; index < streams.length; index++) await pass(gate, index, 1000 + index);
@@ -128,7 +139,7 @@ describe('of very many streams, the gate', () => {
   });
 
   it('forgets those that are settled, though many that went on long ago are not', async () => {
-    const gate = new Gate(world.feed, positionAt(0), {}, positionAt(0));
+    const gate = new Gate(world.feed, checkpointAt(0));
     // As parked events are, that were settled while the feed catches up.
     for (let index = 0; index < 1000; index++) gate.pass(streamHash(streams[index]!), 1, positionAt(1_000_000));
     for (let index = 1000; index < streams.length; index++) await pass(gate, index, 1000 + index);
@@ -139,7 +150,7 @@ describe('of very many streams, the gate', () => {
   });
 
   it('names those in a checkpoint that went on last', async () => {
-    const gate = new Gate(world.feed, positionAt(0), {}, positionAt(0));
+    const gate = new Gate(world.feed, checkpointAt(0));
     for (const index of streams.keys()) await pass(gate, index, 1000 + index);
     gate.settle(positionAt(500));
     expect(gate.recent(1)).toEqual({ [streamHash(streams.at(-1)!)]: 1 });

@@ -11,6 +11,8 @@ import type { SubscriptionWorld } from '../sources/subscription-world.js';
 /** Enough for each slice to have some. */
 const AGGREGATES = Array.from({ length: 16 }, (_, index) => `a-${index}`);
 const SLICES = 4;
+/** So many entries the feed of the tests shows at once. */
+const PAGE = 300;
 
 describe('slices that processes share', () => {
   let world: SubscriptionWorld;
@@ -30,7 +32,7 @@ describe('slices that processes share', () => {
     for (const name of others) {
       subscriptions.add({ ...PLAN, name, attempts: 1, poison: 'stop-aggregate' }, new SeenEvents());
     }
-    subscriptions.add({ ...PLAN, name: 'seen', attempts: 1, poison: 'stop-aggregate' }, seen);
+    subscriptions.add({ ...PLAN, concurrency: 1, name: 'seen', attempts: 1, poison: 'stop-aggregate' }, seen);
     open.push(subscriptions);
     return subscriptions;
   }
@@ -139,6 +141,35 @@ describe('slices that processes share', () => {
     expect(outages).toBe(2);
     await areShared(SLICES);
     await expectAllRead();
+  });
+
+  it('go on from one process to the next without a repeat of what the one before the last was ahead with', async () => {
+    const slice = world.feed.partitionOf(streamOf('first'));
+    const inSlice = Array.from({ length: 2000 }, (_, index) => `a-${index}`).filter(
+      (id) => world.feed.partitionOf(streamOf(id)) === slice,
+    );
+    const [ids, between] = [inSlice.slice(0, 10), inSlice.slice(10, 10 + PAGE - 3)];
+    /** A process that ends while it handles the event of one aggregate, and as soon as it has done so. */
+    const endAt = async (id: string) => {
+      const block = seen.blockAt(1, id);
+      const subscriptions = newProcess();
+      subscriptions.start();
+      await until(() => block.isReached);
+      const stopped = subscriptions.stop();
+      await until(() => block.isToEnd);
+      block.open();
+      await stopped;
+    };
+    for (const [index, id] of ids.entries()) world.write(streamOf(id), { clock: 1000 * (index + 1) });
+    await until(() => world.feed.isComplete);
+    await endAt(ids[5]!);
+    // So many show late that the next page ends in the middle of what was handled.
+    for (const [index, id] of between.entries()) world.write(streamOf(id), { clock: 3001 + index });
+    await until(() => world.feed.isComplete);
+    await endAt(ids[7]!);
+    newProcess().start();
+    await until(() => ids.every((id) => seen.of(id).length > 0));
+    for (const id of [...ids, ...between]) expect([id, seen.of(id)]).toEqual([id, [1]]);
   });
 
   it('are those of a process that leaves until it has handled what it is at', async () => {

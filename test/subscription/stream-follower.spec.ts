@@ -340,7 +340,7 @@ describe('a version that passed the gate before the feed has shown it', () => {
   it('stays remembered until what the feed shows is settled', async () => {
     const feed = new InMemoryEventFeed(new InMemoryEventStore(new EventRegistry()));
     const [settled, lead, shown] = [positionAt(0), positionAt(1000), `${positionAt(5000)}#x`];
-    const gate = new Gate(feed, settled, { x: 3 }, lead);
+    const gate = new Gate(feed, { settled, lead, recent: { x: 3 } });
     const event = { version: 3, eventTime: 5000 } as StoredEvent;
     expect(await gate.admit('x', { position: shown, event }, undefined)).toBeUndefined();
     gate.settle(positionAt(4000));
