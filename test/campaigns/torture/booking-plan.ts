@@ -21,12 +21,15 @@ export interface BookingEntry {
 export interface BookingPlanOptions {
   readonly seed: number;
   readonly commands: number;
+  /** Between which commands choose, of those of one season. */
   readonly accounts: number;
   /** Share of the commands that go to hot accounts. */
   readonly hot: number;
 }
 
 const HOT_ACCOUNTS = 5;
+/** After so many commands other accounts have their turn, as some are read whole with each command, and would grow without end. */
+const SEASON = 5_000;
 const MOST_ACCOUNTS = 10;
 
 /** Deposits are larger than what is taken out, so that commands are refused sometimes, and not mostly. */
@@ -53,32 +56,41 @@ export class BookingPlan {
   /** Mostly of accounts that nobody else opens, and some that others open or use as well. */
   private opening(number: number, random: Random): Booking {
     const { accounts, commands } = this.options;
-    const account = random.chance(0.8) ? accounts + random.below(Math.ceil(commands / 8)) : random.below(accounts);
+    const seasons = Math.ceil(commands / SEASON);
+    const account = random.chance(0.8)
+      ? seasons * accounts + random.below(Math.ceil(commands / 8))
+      : this.firstAccount(number) + random.below(accounts);
     return { number, manner: 'open', entries: [{ account, changes: changes(random, LARGEST_DEPOSIT) }] };
   }
 
   private single(number: number, random: Random, largest: number): Booking {
-    const [account] = this.choose(random, 1) as [number];
+    const [account] = this.choose(number, random, 1) as [number];
     return { number, manner: 'in-order', entries: [{ account, changes: changes(random, largest) }] };
   }
 
   /** The first account gives what all the others get. */
   private transfer(number: number, random: Random): Booking {
     const count = 2 + (random.chance(0.7) ? 0 : random.below(MOST_ACCOUNTS - 1));
-    const [giver, ...takers] = this.choose(random, count) as [number, ...number[]];
+    const [giver, ...takers] = this.choose(number, random, count) as [number, ...number[]];
     const taken = takers.map((account) => ({ account, changes: changes(random, LARGEST_CHANGE) }));
     const total = taken.flatMap((entry) => entry.changes).reduce((sum, change) => sum + change, 0);
     const manner = random.pick(['in-order', 'side-by-side', 'nested'] as const);
     return { number, manner, entries: [{ account: giver, changes: [-total] }, ...taken] };
   }
 
-  private choose(random: Random, count: number): number[] {
+  /** Of the season in which a command is. */
+  private firstAccount(number: number): number {
+    return Math.floor(number / SEASON) * this.options.accounts;
+  }
+
+  private choose(number: number, random: Random, count: number): number[] {
     const { accounts, hot } = this.options;
+    const first = this.firstAccount(number);
     const isHot = random.chance(hot);
     const chosen = new Set<number>();
     while (chosen.size < Math.min(count, accounts)) {
       const hotOne = isHot && (chosen.size === 0 || random.chance(0.3));
-      chosen.add(random.below(hotOne ? Math.min(HOT_ACCOUNTS, accounts) : accounts));
+      chosen.add(first + random.below(hotOne ? Math.min(HOT_ACCOUNTS, accounts) : accounts));
     }
     return [...chosen];
   }
