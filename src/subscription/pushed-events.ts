@@ -29,6 +29,12 @@ export interface PushedEventsParts {
 
 export type PushedEvent = FeedEvent['event'];
 
+/**
+ * So long after its end, a handler may still be at the event that it had then: until Lambda ends the process, by a clock
+ * that differs; in milliseconds.
+ */
+const ENDING_MS = 5000;
+
 /** What was pushed of one stream. */
 interface Pushed {
   readonly key: string;
@@ -143,7 +149,7 @@ export class PushedEvents {
       const { requested, poison, stream } = entry.parked;
       // One at which the subscription had stopped is brought again.
       if (!requested || poison === 'stop-subscription') continue;
-      const claimed = await parking.claim(entry, this.options.endsAt);
+      const claimed = await parking.claim(entry, this.options.endsAt + ENDING_MS);
       if (!claimed) {
         busy.add(entry.key);
         continue;

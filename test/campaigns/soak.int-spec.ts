@@ -8,7 +8,7 @@ describe('a short soak', () => {
       { endpoint: process.env.DYNAMODB_ENDPOINT!, seed: 1, progress: () => {} },
     );
     expect(violations).toEqual([]);
-    expect(figures.commands).toBeGreaterThan(3);
+    expect(figures.commands).toBeGreaterThan(0);
     expect(Number(figures['heap at the end MB'])).toBeGreaterThan(1);
     expect(figures['descriptors at the end']).toBeGreaterThan(0);
   });

@@ -985,8 +985,8 @@ export const BUGS: readonly PlantedBug[] = [
     name: 'handled-ahead-forgotten',
     harm: 'What a process had handled of a page when it stopped comes again, where the next one stops in the middle of that.',
     file: 'subscription/gate.ts',
-    find: 'recentUntil = `${lead}#`',
-    replace: 'recentUntil: _, ...{ recentUntil } = { recentUntil: `${lead}#` }',
+    find: 'position: recentUntil }',
+    replace: 'position: recentUntil && `${lead}#` }',
     caughtBy: [{ file: 'test/subscription/shared-slices.spec.ts', test: 'without a repeat' }],
   },
   {

@@ -122,6 +122,29 @@ describe('events that are brought to a process', () => {
     expect(await subscriptions.parked('seen')).toEqual([]);
   });
 
+  it('come again while a process that has no time left is still at the parked event before them', async () => {
+    const stored = await append('a', 3);
+    failing = ({ version }) => version === 2;
+    const [leaving, other] = [newProcess(), newProcess()];
+    await push(leaving, stored);
+    failing = () => false;
+    await leaving.retry((await leaving.parked('seen'))[0]!);
+    let isOver = false;
+    let open = () => {};
+    during = (_, signal) => {
+      signal.addEventListener('abort', () => (isOver = true));
+      return new Promise((resolve) => (open = resolve));
+    };
+    const left = leaving.push(stored, Date.now() + 20);
+    await until(() => isOver);
+    during = async () => {};
+    expect([...(await push(other, stored))]).toEqual(stored);
+    open();
+    await left;
+    expect((await push(other, stored)).size).toBe(0);
+    expect(versions()).toEqual([1, 2, 3]);
+  });
+
   it('wait behind a parked event also where settling it fails once more', async () => {
     const stored = await append('a', 3);
     failing = ({ version }) => version === 2;
