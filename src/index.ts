@@ -57,7 +57,7 @@ export {
 } from './store/event-store.js';
 export type { EventSubscription, SubscribeOptions } from './store/event-subscription.js';
 export { ANY_VERSION, NO_STREAM, type ExpectedVersion } from './store/expected-version.js';
-export type { IdempotencyKey, IdempotencyRecord } from './store/idempotency.js';
+export type { IdempotencyKey, IdempotencyRecord, StoredIdempotencyRecord } from './store/idempotency.js';
 export { InMemoryEventStore } from './store/in-memory-event-store.js';
 export type { Snapshot, SnapshotState, StreamSinceSnapshot } from './store/snapshot.js';
 export {

@@ -34,6 +34,8 @@ export interface Lifecycle {
   refusal: string | undefined;
   /** The command that it belongs to has finished, so nobody would store its events. */
   finished: boolean;
+  /** How many saves of it are under way outside of commands. */
+  saves: number;
   /** An applier threw: the state may be half changed, and none of its events may be stored. */
   halfApplied: boolean;
 }
@@ -51,6 +53,7 @@ export function beginLifecycle(aggregate: object): void {
     streamKey: undefined,
     refusal: undefined,
     finished: false,
+    saves: 0,
     halfApplied: false,
   });
 }

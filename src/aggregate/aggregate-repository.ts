@@ -102,11 +102,14 @@ export class AggregateRepository<T extends AggregateRoot> {
     if (running) return this.track(running, aggregate);
     const unit = new UnitOfWork(this.publish);
     this.track(unit, aggregate);
+    const lifecycle = lifecycleOf(aggregate);
+    lifecycle.saves++;
     try {
       await this.units.commit(unit);
     } finally {
-      // It belongs to no command, so it may go on.
-      lifecycleOf(aggregate).finished = false;
+      // It belongs to no command, so it may go on; not before each save of it knows what became of its events.
+      lifecycle.saves--;
+      lifecycle.finished = lifecycle.saves > 0;
     }
   }
 

@@ -9,6 +9,7 @@ import { AggregateUnusableError, MissingApplierError } from './aggregate-errors.
 import { beginLifecycle, lifecycleOf, type Lifecycle, type UncommittedUnique } from './aggregate-lifecycle.js';
 
 const FINISHED = 'the command that it belongs to has finished; load it again in another';
+const SAVING = 'it is being saved; await that first';
 
 /** An aggregate that takes and gives its state itself, where its own fields are not the whole of it. */
 export interface Snapshotting<S extends object = object> {
@@ -109,7 +110,7 @@ export abstract class AggregateRoot extends CqrsAggregateRoot<object> {
 
   private usable(): Lifecycle {
     const lifecycle = lifecycleOf(this);
-    const refusal = lifecycle.refusal ?? (lifecycle.finished ? FINISHED : undefined);
+    const refusal = lifecycle.refusal ?? (lifecycle.saves > 0 ? SAVING : lifecycle.finished ? FINISHED : undefined);
     if (refusal === undefined) return lifecycle;
     throw new AggregateUnusableError(`${this.constructor.name} "${this.id}" takes no more events: ${refusal}.`);
   }

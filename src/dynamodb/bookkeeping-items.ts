@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { StoredText } from '../event/compression.js';
 import { joinedKey, streamKey, type StreamId } from '../event/stream-id.js';
 import type { BookkeepingEntry, StreamPosition } from '../store/bookkeeping.js';
-import type { IdempotencyRecord } from '../store/idempotency.js';
+import type { StoredIdempotencyRecord } from '../store/idempotency.js';
 import type { PreparedRecord } from '../store/prepare-commit.js';
 import type { UniqueWrite } from '../store/unique-values.js';
 import type { Item } from './items.js';
@@ -30,7 +30,7 @@ export function recordItem({ keyText, ...record }: PreparedRecord, commitId: str
 }
 
 /** The record in an item of `recordItem`, undefined when it has expired. */
-export function recordFrom(item: Item, now: number): (IdempotencyRecord & { readonly commitId: string }) | undefined {
+export function recordFrom(item: Item, now: number): StoredIdempotencyRecord | undefined {
   const { tenantId, command, key, fingerprint, result, commitId } = item as Record<string, string>;
   const expiresAt = Number(item[EXPIRY_ATTRIBUTE]) * 1000;
   if (expiresAt <= now) return undefined;

@@ -7,12 +7,13 @@ import type { Commit, CommitReference, CommitResult, StreamHead } from '../store
 import { outcomeOf, type CommitOutcome } from '../store/commit-outcome.js';
 import type { EventQuery } from '../store/event-query.js';
 import { EventStore, type OperationOptions, type ReadRange, type TenantOptions } from '../store/event-store.js';
-import { keyOf, type IdempotencyKey, type IdempotencyRecord } from '../store/idempotency.js';
+import { keyOf, type IdempotencyKey, type StoredIdempotencyRecord } from '../store/idempotency.js';
 import { idempotencyKeyText } from '../store/idempotency-key-text.js';
 import type { JoinedWrite } from '../store/joined-write.js';
 import { ANY_VERSION, NO_STREAM } from '../store/expected-version.js';
 import { prepareCommit, type PreparedAppend, type PreparedCommit } from '../store/prepare-commit.js';
 import { versionRange } from '../store/read-range.js';
+import { sideBySide } from '../store/side-by-side.js';
 import type { Snapshot, StreamSinceSnapshot } from '../store/snapshot.js';
 import {
   CommitOutcomeUnknownError,
@@ -80,11 +81,13 @@ export class DynamoDbEventStore extends EventStore {
   }
 
   private async write(commit: Commit, { signal }: OperationOptions): Promise<CommitResult> {
+    // Encoding what is large takes its part of the time.
+    const deadline = Deadline.after(this.deadlineMs, signal);
     const prepared = prepareCommit(this.scopedCommit(commit), this.registry);
     const { commitId, idempotency } = prepared;
     if (prepared.appends.length === 0 && !idempotency) return { commitId, appended: [] };
-    const deadline = Deadline.after(this.deadlineMs, signal);
     deadline.throwIfAborted();
+    if (deadline.remainingMs === 0) throw encodingTookAll();
     // The token is the commitId, unless the caller gave that and may have used it before. Behind a stream of any
     // version the commit is placed anew after a lost race: those are other bytes, which need another token.
     const firstToken = commit.commitId === undefined ? commitId : randomUUID();
@@ -149,7 +152,7 @@ export class DynamoDbEventStore extends EventStore {
     return { snapshot, events: recorded(events), allEvents: recorded(all) };
   }
 
-  override async findIdempotencyRecord(key: IdempotencyKey): Promise<IdempotencyRecord | undefined> {
+  override async findIdempotencyRecord(key: IdempotencyKey): Promise<StoredIdempotencyRecord | undefined> {
     return this.record(this.scopedKey(key), Deadline.after(this.deadlineMs));
   }
 
@@ -210,12 +213,11 @@ export class DynamoDbEventStore extends EventStore {
   /** Gives every event its version. A head that a load has shown, or that must not exist, needs no request. */
   private async place(prepared: PreparedCommit, deadline: Deadline): Promise<readonly PlacedAppend[]> {
     const now = Date.now();
-    return Promise.all(
-      prepared.appends.map(async (append) => {
-        const head = await this.headOf(append, deadline);
-        return { append, events: placeEvents(prepared, append, head, now) };
-      }),
-    );
+    const { appends } = prepared;
+    return sideBySide(appends, appends.length, async (append) => {
+      const head = await this.headOf(append, deadline);
+      return { append, events: placeEvents(prepared, append, head, now) };
+    });
   }
 
   private async headOf(
@@ -230,6 +232,12 @@ export class DynamoDbEventStore extends EventStore {
     }
     return { version, eventTime };
   }
+}
+
+function encodingTookAll(): EventStoreUnavailableError {
+  return new EventStoreUnavailableError(
+    'Encoding the commit took until the deadline. Nothing was written. Store less at once, or raise deadlineMs.',
+  );
 }
 
 function placeOf({ append, events }: PlacedAppend): CommitOutcomeUnknownError['appends'][number] {

@@ -121,6 +121,8 @@ export class EventStoreModule
 
   async onApplicationShutdown(): Promise<void> {
     // Nest has closed the HTTP server by now; until then its requests went on to send commands.
+    // What is saved outside of commands has event handlers as well, and these may store something themselves.
+    await this.store.settle();
     await this.commands.end();
     await this.store.settle();
     this.units.end();

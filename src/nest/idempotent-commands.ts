@@ -80,7 +80,7 @@ export class IdempotentCommands {
         return undefined;
       });
       if (!meanwhile) throw error;
-      if (error instanceof CommitOutcomeUnknownError) {
+      if (error instanceof CommitOutcomeUnknownError && meanwhile.commitId === error.commitId) {
         this.logger.warn(
           `${name.command}, whose answer was lost, is stored with commit ${error.commitId}. Its events are not published on the event bus.`,
         );

@@ -7,7 +7,7 @@ import type { CommitOutcome } from './commit-outcome.js';
 import { eventQuery, type EventQuery, type QueryBy, type QueryRange } from './event-query.js';
 import type { EventSubscription, Subscribe, SubscribeOptions } from './event-subscription.js';
 import type { ExpectedVersion } from './expected-version.js';
-import type { IdempotencyKey, IdempotencyRecord } from './idempotency.js';
+import type { IdempotencyKey, StoredIdempotencyRecord } from './idempotency.js';
 import type { CommitWrites, JoinedWrite } from './joined-write.js';
 import { throwIfAborted } from './operation-signal.js';
 import type { Snapshot, StreamSinceSnapshot } from './snapshot.js';
@@ -173,7 +173,7 @@ export abstract class EventStore {
   abstract readSinceSnapshot(stream: StreamId, tail: number): Promise<StreamSinceSnapshot>;
 
   /** What is kept of a command that was carried out; one request, and undefined when there is nothing or it has expired. */
-  abstract findIdempotencyRecord(key: IdempotencyKey): Promise<IdempotencyRecord | undefined>;
+  abstract findIdempotencyRecord(key: IdempotencyKey): Promise<StoredIdempotencyRecord | undefined>;
 
   /**
    * Events of aggregate types, from the first one or from where a subscription of this name stopped, and on and on.

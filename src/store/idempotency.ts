@@ -19,6 +19,12 @@ export interface IdempotencyRecord extends IdempotencyKey {
   readonly expiresAt: number;
 }
 
+/** A record as it is stored. */
+export interface StoredIdempotencyRecord extends IdempotencyRecord {
+  /** Of the commit that it came with. */
+  readonly commitId: string;
+}
+
 /** The key alone, for errors: the rest of a record comes from payloads. */
 export function keyOf({ tenantId, command, key }: IdempotencyKey): IdempotencyKey {
   return { ...(tenantId !== undefined && { tenantId }), command, key };

@@ -8,7 +8,7 @@ import { assertEventSizes } from './commit-limits.js';
 import type { EventPosition, EventQuery } from './event-query.js';
 import { EventStore, type OperationOptions, type ReadRange, type TenantOptions } from './event-store.js';
 import { ANY_VERSION } from './expected-version.js';
-import { keyOf, type IdempotencyKey, type IdempotencyRecord } from './idempotency.js';
+import { keyOf, type IdempotencyKey, type StoredIdempotencyRecord } from './idempotency.js';
 import { idempotencyKeyText } from './idempotency-key-text.js';
 import type { JoinedWrite } from './joined-write.js';
 import { throwIfAborted } from './operation-signal.js';
@@ -33,7 +33,7 @@ interface PlacedEvents {
 export class InMemoryEventStore extends EventStore {
   private readonly streams = new Map<string, StoredEvent[]>();
   private readonly snapshots = new Map<string, Snapshot>();
-  private readonly records = new Map<string, IdempotencyRecord & { readonly commitId: string }>();
+  private readonly records = new Map<string, StoredIdempotencyRecord>();
   /** All events of an aggregate type, in the order in which they were stored. */
   private readonly logs = new Map<string, StoredEvent[]>();
   /** Key of the stream that holds a unique value. */
@@ -128,7 +128,7 @@ export class InMemoryEventStore extends EventStore {
     return { snapshot, events, allEvents: this.versions(stream) };
   }
 
-  override async findIdempotencyRecord(key: IdempotencyKey): Promise<IdempotencyRecord | undefined> {
+  override async findIdempotencyRecord(key: IdempotencyKey): Promise<StoredIdempotencyRecord | undefined> {
     return this.record(idempotencyKeyText(this.scopedKey(key)));
   }
 
@@ -183,7 +183,7 @@ export class InMemoryEventStore extends EventStore {
     if (writes.length > 0) throw noTablesError();
   }
 
-  private record(keyText: string): IdempotencyRecord | undefined {
+  private record(keyText: string): StoredIdempotencyRecord | undefined {
     const record = this.records.get(keyText);
     return record && record.expiresAt > Date.now() ? record : undefined;
   }

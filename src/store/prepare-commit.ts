@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { StoredText } from '../event/compression.js';
 import { InvalidEventError } from '../event/event-errors.js';
 import type { EventMetadata } from '../event/event-metadata.js';
 import type { EncodedEvent, EventRegistry } from '../event/event-registry.js';
@@ -51,6 +52,7 @@ export function prepareCommit(commit: Commit, registry: EventRegistry): Prepared
   }
   const idempotency = commit.idempotency && {
     ...commit.idempotency,
+    ...(commit.idempotency.result !== undefined && { result: copyOf(commit.idempotency.result) }),
     keyText: idempotencyKeyText(commit.idempotency),
   };
   const unique = uniqueWrites(commit.unique ?? []);
@@ -76,6 +78,7 @@ export function prepareCommit(commit: Commit, registry: EventRegistry): Prepared
         const own = append.metadata?.[index];
         return own ? { ...shared, ...checkedMetadata(own, [append]) } : shared;
       }),
+      ...(append.state && { state: { ...append.state, state: copyOf(append.state.state) } }),
       ...(append.loadedHead && { loadedHead: { ...append.loadedHead } }),
       key: streamKey(append.stream),
       encoded: append.events.map((event) => registry.encode(event)),
@@ -83,6 +86,11 @@ export function prepareCommit(commit: Commit, registry: EventRegistry): Prepared
     idempotency,
     unique,
   };
+}
+
+/** Only bytes can be changed. */
+function copyOf(stored: StoredText): StoredText {
+  return typeof stored === 'string' ? stored : Buffer.from(stored);
 }
 
 function assertExpectedVersion({ stream, expectedVersion, loadedHead }: StreamAppend): void {

@@ -134,6 +134,55 @@ describe('DynamoDbEventStore under faults', () => {
   const counts = async (stream: StreamId) =>
     (await collect(newStore().read(stream))).map(({ event }) => (event as Ticked).count);
 
+  it('waits for all heads of a commit that has lost its race, so that nothing of it goes on', async () => {
+    const streams = [newStream(), newStream()];
+    for (const stream of streams) await newStore().append(stream, ticks(1), { expectedVersion: 0 });
+    const order: string[] = [];
+    let answer = () => {};
+    const late: Fault = async (work) => {
+      await new Promise<void>((resolve) => (answer = resolve));
+      const answered = await work();
+      order.push('answered');
+      return answered;
+    };
+    faults = [(work) => work(), late];
+    const appends = streams.map((stream) => ({ stream, events: ticks(2), expectedVersion: 7 }));
+    const refused = expect(newStore().commit({ appends })).rejects.toThrow(ConcurrencyError);
+    void refused.then(() => order.push('refused'));
+    // Much longer than the first answer takes.
+    setTimeout(() => answer(), 100);
+    await refused;
+    expect(order[0]).toBe('answered');
+  });
+
+  it('sends no commit that was only encoded when its time was over', async () => {
+    const stream = newStream();
+    requests.length = 0;
+    const attempt = newStore(0.000_001).append(stream, ticks(1), { expectedVersion: 0 });
+    await expect(attempt).rejects.toThrow(EventStoreUnavailableError);
+    await expect(attempt).rejects.toThrow(/Encoding/);
+    expect(requests).toEqual([]);
+  });
+
+  it('stores bytes as they were when they were handed over', async () => {
+    const stream = newStream();
+    const [result, state] = [Buffer.from('the result'), Buffer.from('the state')];
+    const idempotency = { command: 'Tick', key: randomUUID(), fingerprint: 'f', expiresAt: Date.now() + 60_000 };
+    faults = [after(reset)];
+    const committed = newStore().commit({
+      appends: [{ stream, events: ticks(1), expectedVersion: 0, state: { snapshotVersion: 1, state } }],
+      idempotency: { ...idempotency, result },
+    });
+    for (const bytes of [result, state]) bytes.fill('x');
+    await committed;
+    const record = await newStore().findIdempotencyRecord(idempotency);
+    const { snapshot } = await newStore().readSinceSnapshot(stream, 0);
+    expect([record?.result, snapshot?.state].map((bytes) => Buffer.from(bytes!).toString())).toEqual([
+      'the result',
+      'the state',
+    ]);
+  });
+
   describe.each<[string, object[]]>([
     ['one event', ticks(1)],
     ['several events', ticks(1, 2)],

@@ -5,6 +5,7 @@ import { map, type Observable } from 'rxjs';
 import {
   AggregateRepository,
   CommandContext,
+  CommitOutcomeUnknownError,
   DuplicateCommandError,
   EventStore,
   getAggregateRepositoryToken,
@@ -321,6 +322,29 @@ describe.each<Storage>(['memory', 'dynamodb'])('commands with an idempotency key
     });
     await execute(failing, 'k-2');
     expect(await execute(failing, 'k-3')).toBe('theirs');
+  });
+
+  it('whose outcome is unknown are told in the log where they are stored, and not where another process was faster', async () => {
+    await start();
+    const warn = jest.spyOn(Logger.prototype, 'warn').mockImplementation(() => {});
+    const store = application.module.get(EventStore, { strict: false });
+    const commit = store.commit.bind(store);
+    let stored = '';
+    const unknown = jest.spyOn(store, 'commit').mockImplementation(async (given, ...rest) => {
+      const { commitId } = await commit(given, ...rest);
+      throw new CommitOutcomeUnknownError(stored || commitId, [], 'TimeoutError');
+    });
+    try {
+      await execute(new Deposit('a', 5), 'k-1');
+      expect(warn.mock.calls).toEqual([[expect.stringContaining('Deposit, whose answer was lost, is stored')]]);
+      stored = 'of-another-process';
+      await execute(new Deposit('a', 5), 'k-2');
+      expect(warn.mock.calls).toHaveLength(1);
+    } finally {
+      unknown.mockRestore();
+      warn.mockRestore();
+    }
+    expect(await balance()).toBe(10);
   });
 
   it('take the key of the handler before that of the context, and none when it gives none', async () => {

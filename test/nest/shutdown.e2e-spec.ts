@@ -131,7 +131,7 @@ describe('a closed application', () => {
     expect(handler.handled).toEqual(['begun-late', 'begun-late']);
   });
 
-  it('has stored what was saved and appended without a command, before it closed its client', async () => {
+  it('has stored what was saved and appended without a command, and run event handlers, before it closed its client', async () => {
     const { app } = await listen({ tables, clientConfig: clientConfig() });
     const order = orderOfWork(app);
     const counters = app.get<AggregateRepository<Counter>>(getAggregateRepositoryToken(Counter), { strict: false });
@@ -149,6 +149,7 @@ describe('a closed application', () => {
     expect(order.at(-1)).toBe('closed');
     await Promise.all(work);
     expect([await countedBy('saved'), await countedBy('appended')]).toEqual([2, 1]);
+    expect(app.get(CountedHandler, { strict: false }).handled).toEqual(['saved', 'saved']);
   });
 
   it('has stored what its last requests sent, before it closed its client', async () => {

@@ -797,6 +797,27 @@ describe.each<Storage>(['memory', 'dynamodb'])('the unit of work of a command (%
       expect(await stored('a')).toEqual([new AccountOpened('Ada'), new MoneyDeposited(1)]);
     });
 
+    it('save that fails lets no event in while another save of the aggregate goes on', async () => {
+      await start();
+      const account = Account.open('a', 'Ada');
+      const commit = store().commit.bind(store());
+      let answer = () => {};
+      const slow = jest.spyOn(store(), 'commit').mockImplementationOnce(async (...args) => {
+        const result = await commit(...args);
+        await new Promise<void>((resolve) => (answer = resolve));
+        return result;
+      });
+      const first = repository().save(account);
+      await expect(repository().save(account)).rejects.toThrow(ConcurrencyError);
+      expect(() => account.deposit(1)).toThrow(/is being saved/);
+      answer();
+      await first;
+      slow.mockRestore();
+      account.deposit(2);
+      await repository().save(account);
+      expect(await stored('a')).toEqual([new AccountOpened('Ada'), new MoneyDeposited(2)]);
+    });
+
     it('add says that there is no command', async () => {
       await start();
       expect(() => repository().add(Account.open('a', 'x'))).toThrow(/No command is running/);
