@@ -135,8 +135,8 @@ describe('DynamoDbEventStore under faults', () => {
     (await collect(newStore().read(stream))).map(({ event }) => (event as Ticked).count);
 
   it('waits for all heads of a commit that has lost its race, so that nothing of it goes on', async () => {
-    const streams = [newStream(), newStream()];
-    for (const stream of streams) await newStore().append(stream, ticks(1), { expectedVersion: 0 });
+    const raced = [newStream(), newStream()];
+    for (const stream of raced) await newStore().append(stream, ticks(1), { expectedVersion: 0 });
     const order: string[] = [];
     let answer = () => {};
     const late: Fault = async (work) => {
@@ -146,7 +146,7 @@ describe('DynamoDbEventStore under faults', () => {
       return answered;
     };
     faults = [(work) => work(), late];
-    const appends = streams.map((stream) => ({ stream, events: ticks(2), expectedVersion: 7 }));
+    const appends = raced.map((stream) => ({ stream, events: ticks(2), expectedVersion: 7 }));
     const refused = expect(newStore().commit({ appends })).rejects.toThrow(ConcurrencyError);
     void refused.then(() => order.push('refused'));
     // Much longer than the first answer takes.

@@ -130,16 +130,16 @@ describe('events that are brought to a process', () => {
     failing = () => false;
     await leaving.retry((await leaving.parked('seen'))[0]!);
     let isOver = false;
-    let open = () => {};
+    let goOn = () => {};
     during = (_, signal) => {
       signal.addEventListener('abort', () => (isOver = true));
-      return new Promise((resolve) => (open = resolve));
+      return new Promise((resolve) => (goOn = resolve));
     };
     const left = leaving.push(stored, Date.now() + 20);
     await until(() => isOver);
     during = async () => {};
     expect([...(await push(other, stored))]).toEqual(stored);
-    open();
+    goOn();
     await left;
     expect((await push(other, stored)).size).toBe(0);
     expect(versions()).toEqual([1, 2, 3]);
