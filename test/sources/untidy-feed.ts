@@ -28,7 +28,8 @@ interface Entry {
 }
 
 const PARTITIONS = 4;
-const PAGE = 300;
+/** So many entries it shows at once. */
+export const PAGE = 300;
 
 /**
  * A feed such as an index of DynamoDB may be and DynamoDB Local never is: entries show late, some of them very, and

@@ -7,12 +7,11 @@ import { newWorld, PLAN, streamOf } from '../contract/subscription-source-contra
 import { until } from '../setup/until.js';
 import { SeenEvents } from '../sources/seen-events.js';
 import type { SubscriptionWorld } from '../sources/subscription-world.js';
+import { PAGE } from '../sources/untidy-feed.js';
 
 /** Enough for each slice to have some. */
 const AGGREGATES = Array.from({ length: 16 }, (_, index) => `a-${index}`);
 const SLICES = 4;
-/** So many entries the feed of the tests shows at once. */
-const PAGE = 300;
 
 describe('slices that processes share', () => {
   let world: SubscriptionWorld;
