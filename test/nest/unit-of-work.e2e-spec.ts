@@ -801,16 +801,17 @@ describe.each<Storage>(['memory', 'dynamodb'])('the unit of work of a command (%
       await start();
       const account = Account.open('a', 'Ada');
       const commit = store().commit.bind(store());
-      let answer = () => {};
+      let answer: (() => void) | undefined;
       const slow = jest.spyOn(store(), 'commit').mockImplementationOnce(async (...args) => {
         const result = await commit(...args);
         await new Promise<void>((resolve) => (answer = resolve));
         return result;
       });
       const first = repository().save(account);
+      await until(() => answer !== undefined);
       await expect(repository().save(account)).rejects.toThrow(ConcurrencyError);
       expect(() => account.deposit(1)).toThrow(/is being saved/);
-      answer();
+      answer!();
       await first;
       slow.mockRestore();
       account.deposit(2);
