@@ -24,7 +24,10 @@ describe('a deadline', () => {
 
   it('waits a random part of that ceiling, for its turn', async () => {
     jest.spyOn(Math, 'random').mockReturnValue(0);
-    expect(await timeOf(() => Deadline.after(5000).backoff(10))).toBeLessThan(50);
+    let shortest = Infinity;
+    for (let tries = 0; tries < 5; tries++)
+      shortest = Math.min(shortest, await timeOf(() => Deadline.after(5000).backoff(10)));
+    expect(shortest).toBeLessThan(50);
   });
 
   it('waits no longer than it lasts, nor than its signal', async () => {
