@@ -26,6 +26,8 @@ export class Membership {
   /** When each process was last seen to write, by the clock of this one: no two clocks are compared. */
   private readonly seen = new Map<string, { revision: number; at: number }>();
   private present: readonly BookkeepingEntry<Presence>[] = [];
+  /** When they were last asked for. While this process stands still, the others go on unseen. */
+  private lookedAt = 0;
 
   constructor(
     private readonly bookkeeping: Bookkeeping,
@@ -75,16 +77,18 @@ export class Membership {
   }
 
   private isAlive(id: string): boolean {
-    return id === this.id || performance.now() - (this.seen.get(id)?.at ?? -Infinity) < this.leaseMs;
+    return id === this.id || this.lookedAt - (this.seen.get(id)?.at ?? -Infinity) < this.leaseMs;
   }
 
   private async look(): Promise<void> {
+    const asked = performance.now();
     this.present = await this.bookkeeping.entries<Presence>(WORKERS);
+    this.lookedAt = asked;
     const now = performance.now();
     for (const { id, revision } of this.present) {
       const known = this.seen.get(id);
       if (known?.revision !== revision) this.seen.set(id, { revision, at: now });
-      else if (now - known.at > FORGOTTEN_AFTER * this.leaseMs) await this.bookkeeping.remove(WORKERS, id, revision);
+      else if (asked - known.at > FORGOTTEN_AFTER * this.leaseMs) await this.bookkeeping.remove(WORKERS, id, revision);
     }
   }
 }

@@ -43,7 +43,7 @@ export const feedCheck = campaign({
     const world = new SubscriptionWorld({
       random: random.fork(),
       untidiness: { usualLagMs: 50 / pace, lateOnceIn, lateMs: lateMs / pace },
-      timing: { ...timing, leaseMs: 3000 / Math.min(pace, 10) },
+      timing: { ...timing, leaseMs: 3000 / Math.min(pace, 3) },
       streamTiming: { readEveryMs: 200 / pace, lookEveryMs: 15_000 / pace },
       mishaps: MISHAPS,
     });

@@ -8,7 +8,8 @@ describe('a short soak', () => {
       { endpoint: process.env.DYNAMODB_ENDPOINT!, seed: 1, progress: () => {} },
     );
     expect(violations).toEqual([]);
-    expect(figures.commands).toBeGreaterThan(3);
+    // 40 of them before anything is measured.
+    expect(figures.commands).toBeGreaterThan(40 + 3);
     expect(Number(figures['heap at the end MB'])).toBeGreaterThan(1);
     expect(figures['descriptors at the end']).toBeGreaterThan(0);
   });

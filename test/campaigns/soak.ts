@@ -59,6 +59,9 @@ export const soak = campaign({
       const heap: Measurement[] = [];
       const descriptors: Measurement[] = [];
       const commands: number[] = [];
+      // As many as will ever be under way at once, so that all connections are open before any is counted.
+      for (let first = 0; first < STREAMS; first++) load.start();
+      await load.settle();
       const started = performance.now();
       let nextSample = lasts / SAMPLES;
       for (let gone = 0; gone < lasts; gone = performance.now() - started) {

@@ -15,11 +15,12 @@ describe('a little torture', () => {
   }, 120_000);
 
   it('breaks nothing in two processes behind a faulty network', async () => {
-    const faulty = { ...options, commands: 90, processes: 2, faults: 0.15, outages: 0.015, deadlineMs: 600 };
+    const many = { ...options, commands: 220, processes: 2, writers: 12, accounts: 40 };
+    const faulty = { ...many, faults: 0.15, outages: 0.03, deadlineMs: 600 };
     const { figures, violations } = await torture.run(faulty, stage);
     expect(violations).toEqual([]);
     expect(figures.acknowledged).toBeGreaterThan(25);
     expect(figures.unknown).toBeGreaterThan(0);
-    expect(figures['faults injected']).toBeGreaterThan(30);
+    expect(figures['faults injected']).toBeGreaterThan(150);
   }, 120_000);
 });

@@ -110,6 +110,8 @@ describe.each<Storage>(['memory', 'dynamodb'])('projections, %s', (storage) => {
     await commands.execute(new Open('a', [2]));
     await commands.execute(new Open('b', [1]));
     expect(projection.seen).toHaveLength(2);
+    const storedBy = Date.now();
+    await until(() => Date.now() > storedBy);
     const { lag } = await subscriptions.status('seen');
     expect(lag.events).toBe(3);
     expect(lag.seconds).toBeGreaterThan(0);

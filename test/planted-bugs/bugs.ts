@@ -1100,6 +1100,19 @@ export const BUGS: readonly PlantedBug[] = [
     caughtBy: [rebuild('is to switch to what is behind, or has parked events')],
   },
   {
+    name: 'stood-still-and-took-over',
+    harm: 'A process that was held up takes the slices of others that are well, and their latest events are handled again.',
+    file: 'subscription/membership.ts',
+    find: 'this.lookedAt - (this.seen',
+    replace: 'performance.now() - (this.seen',
+    caughtBy: [
+      {
+        file: 'test/subscription/membership.spec.ts',
+        test: 'counts no process as dead because it stood still itself',
+      },
+    ],
+  },
+  {
     name: 'all-processes-read-the-stream',
     harm: 'DynamoDB throttles the readers of a shard, and events come late to all of them.',
     file: 'subscription/membership.ts',
