@@ -9,6 +9,9 @@ interface Presence {
 
 const WORKERS = ['workers'];
 
+/** So often a process renews its entry in a lease time. */
+export const RENEWALS = 3;
+
 /**
  * So many processes read the stream; more of them on one shard may be throttled (DynamoDB Streams API Reference,
  * GetRecords, LimitExceededException).
@@ -26,7 +29,7 @@ export class Membership {
   /** When each process was last seen to write, by the clock of this one: no two clocks are compared. */
   private readonly seen = new Map<string, { revision: number; at: number }>();
   private present: readonly BookkeepingEntry<Presence>[] = [];
-  /** When they were last asked for. While this process stands still, the others go on unseen. */
+  /** When they were last asked for. */
   private lookedAt = 0;
 
   constructor(
@@ -77,7 +80,9 @@ export class Membership {
   }
 
   private isAlive(id: string): boolean {
-    return id === this.id || this.lookedAt - (this.seen.get(id)?.at ?? -Infinity) < this.leaseMs;
+    // While this process stands still, or waits for an answer, the others go on unseen.
+    const knownUntil = Math.min(performance.now(), this.lookedAt + this.leaseMs / RENEWALS);
+    return id === this.id || knownUntil - (this.seen.get(id)?.at ?? -Infinity) < this.leaseMs;
   }
 
   private async look(): Promise<void> {

@@ -2,12 +2,9 @@ import { AsyncResource } from 'node:async_hooks';
 import type { Bookkeeping } from '../store/bookkeeping.js';
 import { ignoreOutage, isOutage } from './backoff.js';
 import { thrownName } from './thrown.js';
-import { Membership } from './membership.js';
+import { Membership, RENEWALS } from './membership.js';
 import type { StreamFollower } from './stream-follower.js';
 import type { Subscription } from './subscription.js';
-
-/** So often a lease is renewed while it lasts. */
-const RENEWALS = 3;
 
 /** Of looks that fail by an outage, one in so many is reported, from the third on. */
 const [REPORT_EVERY, REPORT_FROM] = [20, 3];

@@ -1103,7 +1103,7 @@ export const BUGS: readonly PlantedBug[] = [
     name: 'stood-still-and-took-over',
     harm: 'A process that was held up takes the slices of others that are well, and their latest events are handled again.',
     file: 'subscription/membership.ts',
-    find: 'this.lookedAt - (this.seen',
+    find: 'knownUntil - (this.seen',
     replace: 'performance.now() - (this.seen',
     caughtBy: [
       {
