@@ -78,7 +78,7 @@ describe('the page, in Chromium', () => {
 
     expect(await page.value('window.stayedOpen')).toBe(true);
     expect(chromium.failures).toEqual([]);
-  });
+  }, 120_000);
 });
 
 describe('a machine without Chromium', () => {

@@ -133,7 +133,7 @@ describe('the outcome of a commit is unknown', () => {
 
   it('when the deadline passes after a lost answer, also where the last attempt was not applied', async () => {
     const failures = Array.from({ length: 100 }, (_, attempt) => (attempt === 0 ? lost : busy));
-    const outcome = await decide(failures, {}, Deadline.after(120));
+    const outcome = await decide(failures, {}, Deadline.after(800));
     expect(outcome).toMatchObject({ kind: 'unknown', lastFailure: 'ThrottlingException' });
     expect(outcome.attempts).toBeGreaterThan(1);
   });

@@ -17,9 +17,10 @@ describe('a deadline', () => {
     const random = jest.spyOn(Math, 'random').mockReturnValue(0);
     expect(await timeOf(() => Deadline.after(5000).pause(3))).toBeGreaterThan(95);
     random.mockReturnValue(0.999);
-    const longest = await timeOf(() => Deadline.after(5000).pause(3));
-    expect(longest).toBeGreaterThan(190);
-    expect(longest).toBeLessThan(350);
+    const longest: number[] = [];
+    for (let tries = 0; tries < 3; tries++) longest.push(await timeOf(() => Deadline.after(5000).pause(3)));
+    expect(Math.min(...longest)).toBeGreaterThan(190);
+    expect(Math.min(...longest)).toBeLessThan(350);
   });
 
   it('waits a random part of that ceiling, for its turn', async () => {

@@ -315,7 +315,7 @@ describe('an inline projection', () => {
         }
       }
     }
-    const { commands, module, versionOf } = await start([Wrong, Balances], { deadlineMs: 300 });
+    const { commands, module, versionOf } = await start([Wrong, Balances], { deadlineMs: 2000 });
     const wrong = module.get(Wrong, { strict: false });
     await expect(commands.execute(new Deposit(['a'], [1, 2]))).rejects.toThrow(/"wrong" writes an item twice/);
     wrong.what = 'wrong key';

@@ -178,7 +178,7 @@ describe('DynamoDB Streams as the source', () => {
       return { accessKeyId: 'local', secretAccessKey: 'local', expiration: new Date(Date.now() + 1000) };
     };
     const waiting = newClient({ credentials });
-    const module = await start({ source: 'streams', ...SLOW_FEED }, { client: waiting, deadlineMs: 300 });
+    const module = await start({ source: 'streams', ...SLOW_FEED }, { client: waiting, deadlineMs: 1500 });
     await follows(module);
     answers = false;
     await until(() => unanswered > 0);

@@ -18,9 +18,13 @@ describe('a hunt for a planted bug', () => {
 
   const huntFor = (bug: PlantedBug) => hunt(copy, bug, process.env.DYNAMODB_ENDPOINT!);
 
-  it.each(['codec-drops-undefined', 'codec-takes-data-for-a-tag'])('catches %s', async (name) => {
-    expect(await huntFor(bugNamed(name))).toMatchObject({ missed: undefined, noticed: [expect.any(String)] });
-  });
+  it.each(['codec-drops-undefined', 'codec-takes-data-for-a-tag'])(
+    'catches %s',
+    async (name) => {
+      expect(await huntFor(bugNamed(name))).toMatchObject({ missed: undefined, noticed: [expect.any(String)] });
+    },
+    120_000,
+  );
 
   it('does not call caught what nobody notices, or what keeps the tests from running', async () => {
     const bug = bugNamed('codec-drops-undefined');
@@ -28,5 +32,5 @@ describe('a hunt for a planted bug', () => {
     expect(await huntFor(harmless)).toMatchObject({ missed: expect.stringContaining('not noticed'), noticed: [] });
     const unloadable = { ...bug, find: 'export class Encoding', replace: 'class Encoding' };
     expect(await huntFor(unloadable)).toMatchObject({ missed: expect.stringContaining('Encoding'), noticed: [] });
-  });
+  }, 120_000);
 });

@@ -57,7 +57,7 @@ describe('startDynamoDbLocal', () => {
     expect(again.endpoint).toBe(after.endpoint);
     expect(await tableNames(again)).toEqual(['accounts']);
     await again.stop();
-  });
+  }, 120_000);
 
   it('ends with a process that is killed', async () => {
     const parent = runScript(`

@@ -110,13 +110,14 @@ describe('events that are brought to a process', () => {
     await subscriptions.retry((await subscriptions.parked('seen'))[0]!);
     const parking = new Parking(bookkeeping, 'seen');
     const [entry] = await parking.list();
-    const claimed = await parking.claim(entry!, Date.now() + 60);
+    const claimedUntil = Date.now() + 1000;
+    const claimed = await parking.claim(entry!, claimedUntil);
     expect(claimed).toMatchObject({ revision: entry!.revision + 1 });
-    expect(await parking.claim(claimed!, Date.now() + 60)).toBeUndefined();
+    expect(await parking.claim(claimed!, claimedUntil)).toBeUndefined();
     expect([...(await push(subscriptions, [...stored, ...other]))]).toEqual(stored);
     expect(versions()).toEqual([1, 1]);
     // Whoever had claimed it is gone.
-    await new Promise((resolve) => setTimeout(resolve, 80));
+    await until(() => Date.now() > claimedUntil);
     expect((await push(subscriptions, stored)).size).toBe(0);
     expect(versions()).toEqual([1, 1, 2, 3]);
     expect(await subscriptions.parked('seen')).toEqual([]);

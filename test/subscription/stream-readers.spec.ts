@@ -26,7 +26,7 @@ class QuietStream extends EventStream {
   override close(): void {}
 }
 
-const TIMING = { marginMs: 1, backtrackMs: 50, pollMs: 2, leaseMs: 90 };
+const TIMING = { marginMs: 1, backtrackMs: 50, pollMs: 2, leaseMs: 900 };
 const TYPES = ['a', 'b', 'c', 'd'];
 
 describe('processes that read a stream', () => {
@@ -79,8 +79,12 @@ describe('processes that read a stream', () => {
       const all = await owners(processes[0]!.subscriptions);
       return !all.includes(undefined) && new Set(all).size === 2;
     };
-    await until(async () => (await shared()) && reading().length === 2);
-    const [leaving] = reading();
+    let leaving: (typeof processes)[number] | undefined;
+    await until(async () => {
+      const all = reading();
+      [leaving] = all;
+      return all.length === 2 && (await shared());
+    });
     const staying = processes.filter((each) => each !== leaving);
     await leaving!.subscriptions.stop();
     await until(async () => (await shared()) && staying.every(({ isReading }) => isReading()));

@@ -212,6 +212,7 @@ describe('untilProjected', () => {
     await app!.untilProjected();
     expect(versions).toEqual([1, 2]);
     await app!.given(Account, 'a-1', deposits(1));
+    await until(() => app!.get(Balances).balances['a-1'] === 15);
     await expect(app!.untilProjected({ timeoutMs: 300 })).rejects.toThrow(/after 300 ms.*\npulled: 1 event behind$/i);
     controller.abort();
     await loop;
