@@ -86,14 +86,19 @@ export class Leases {
     return new Map(entries.map((entry) => [entry.id, entry]));
   }
 
-  /** Takes partitions that nobody alive holds, up to a number of them, and gives back those that were kept as its own. */
+  /**
+   * Takes partitions that nobody alive holds, up to a number of them, and gives back those that were kept as its own.
+   *
+   * @param lookWhoLives called when the owners are known: some of them may have come just now
+   */
   async take(
     partitions: readonly string[],
     count: number,
     owner: string,
-    alive: ReadonlySet<string>,
+    lookWhoLives: () => Promise<ReadonlySet<string>>,
   ): Promise<HeldLease[]> {
     const leases = await this.all();
+    const alive = await lookWhoLives();
     const taken: HeldLease[] = [];
     for (const partition of partitions) {
       const entry = leases.get(idOf(partition));

@@ -160,9 +160,9 @@ export class SubscriptionRun {
   }
 
   private async take(count: number, membership: Membership): Promise<void> {
-    const alive = membership.aliveAt(this.plan.name);
+    const lookWhoLives = () => membership.aliveAt(this.plan.name);
     try {
-      for (const lease of await this.leases.take(this.unread, count, membership.id, alive)) this.start(lease);
+      for (const lease of await this.leases.take(this.unread, count, membership.id, lookWhoLives)) this.start(lease);
     } catch (error) {
       // Some may be taken, and the share may be smaller when this is tried again.
       this.mayHaveLeftOver = true;

@@ -2,7 +2,7 @@ import { AsyncResource } from 'node:async_hooks';
 import type { Bookkeeping } from '../store/bookkeeping.js';
 import { ignoreOutage, isOutage } from './backoff.js';
 import { thrownName } from './thrown.js';
-import { Membership, RENEWALS } from './membership.js';
+import { Membership } from './membership.js';
 import type { StreamFollower } from './stream-follower.js';
 import type { Subscription } from './subscription.js';
 
@@ -32,7 +32,7 @@ export class Worker {
   constructor(
     private readonly subscriptions: ReadonlyMap<string, Subscription>,
     bookkeeping: Bookkeeping,
-    private readonly leaseMs: number,
+    leaseMs: number,
     private readonly report: (message: string) => void,
   ) {
     this.membership = new Membership(bookkeeping, leaseMs);
@@ -112,7 +112,7 @@ export class Worker {
     // Others may have taken over by now what this process still reads.
     if (!this.membership.isCurrent) this.endAll();
     // A tick during an outage takes long, and others count from when the last one renewed.
-    const nextAt = began + this.leaseMs / RENEWALS;
+    const nextAt = began + this.membership.renewEveryMs;
     if (this.active.size > 0 && this.tickAt > nextAt) this.tickSoon(Math.max(0, nextAt - performance.now()));
   }
 

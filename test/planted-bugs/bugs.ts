@@ -1113,6 +1113,19 @@ export const BUGS: readonly PlantedBug[] = [
     ],
   },
   {
+    name: 'takes-from-newcomers',
+    harm: 'A process that begins at the same time as another takes the slices that this one has just taken.',
+    file: 'subscription/membership.ts',
+    find: 'const look = await this.look();',
+    replace: 'const look = this.lastLook;',
+    caughtBy: [
+      {
+        file: 'test/subscription/shared-slices.spec.ts',
+        test: 'are left to a process that came while another was about to take them',
+      },
+    ],
+  },
+  {
     name: 'all-processes-read-the-stream',
     harm: 'DynamoDB throttles the readers of a shard, and events come late to all of them.',
     file: 'subscription/membership.ts',

@@ -8,7 +8,7 @@ describe('the lease of a slice', () => {
   let leases: Leases;
 
   const take = async (owner: string, ...alive: readonly string[]) =>
-    (await leases.take(['slice'], 1, owner, new Set(alive)))[0];
+    (await leases.take(['slice'], 1, owner, async () => new Set(alive)))[0];
   const kept = async () => leaseOf(await leases.all(), 'slice');
 
   beforeEach(() => {

@@ -26,24 +26,43 @@ async function renew(process: Membership): Promise<void> {
   await process.renew(['seen'], false);
 }
 
+/** What the last look has shown. */
+const others = (process: Membership) => process.workersOf('seen').filter((id) => id !== process.id);
+
 it('counts a process as dead that was not seen to write for a lease time', async () => {
-  expect(other.aliveAt('seen')).toEqual(new Set([one.id, other.id]));
+  expect(others(other)).toEqual([one.id]);
   now += LEASE_MS - 1;
   await renew(other);
-  expect(other.aliveAt('seen')).toEqual(new Set([one.id, other.id]));
+  expect(others(other)).toEqual([one.id]);
   now += 1;
   await renew(other);
-  expect(other.aliveAt('seen')).toEqual(new Set([other.id]));
+  expect(others(other)).toEqual([]);
   await renew(one);
   await renew(other);
-  expect(other.aliveAt('seen')).toEqual(new Set([one.id, other.id]));
+  expect(others(other)).toEqual([one.id]);
+});
+
+it('counts it so by the time of the answer, where that comes in time', async () => {
+  const entries = bookkeeping.entries.bind(bookkeeping);
+  const slow = jest.spyOn(bookkeeping, 'entries').mockImplementation(async (subject) => {
+    const found = await entries(subject);
+    now += LEASE_MS / 6;
+    return found;
+  });
+  await renew(one);
+  await renew(other);
+  const seenAt = now;
+  now += LEASE_MS - LEASE_MS / 6;
+  await renew(other);
+  expect(now).toBe(seenAt + LEASE_MS);
+  expect(others(other)).toEqual([]);
+  slow.mockRestore();
 });
 
 it('counts no process as dead because it stood still itself', async () => {
   now += 2 * LEASE_MS;
   expect(other.isCurrent).toBe(false);
-  expect(other.aliveAt('seen')).toEqual(new Set([one.id, other.id]));
-  expect(other.workersOf('seen')).toHaveLength(2);
+  expect(others(other)).toEqual([one.id]);
 });
 
 it('counts no process as dead because it was long in hearing of it', async () => {
@@ -55,5 +74,13 @@ it('counts no process as dead because it was long in hearing of it', async () =>
   });
   await renew(other);
   slow.mockRestore();
-  expect(other.aliveAt('seen')).toEqual(new Set([one.id, other.id]));
+  expect(others(other)).toEqual([one.id]);
+});
+
+it('looks anew for who may hold what it is about to take', async () => {
+  const newcomer = new Membership(bookkeeping, LEASE_MS);
+  await renew(newcomer);
+  expect(others(other)).toEqual([one.id]);
+  expect(await other.aliveAt('seen')).toEqual(new Set([one.id, other.id, newcomer.id]));
+  expect(await other.aliveAt('another')).toEqual(new Set());
 });

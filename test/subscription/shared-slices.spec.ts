@@ -88,6 +88,32 @@ describe('slices that processes share', () => {
     }
   });
 
+  it('are left to a process that came while another was about to take them', async () => {
+    const { bookkeeping } = world;
+    const entries = bookkeeping.entries.bind(bookkeeping);
+    const write = bookkeeping.write.bind(bookkeeping);
+    const taken = new Set<string>();
+    let goOn: (() => void) | undefined;
+    bookkeeping.entries = async (subject) => {
+      // It has looked who else there is by now, and asks whose the slices are.
+      if (!goOn && subject[0] === 'subscription') await new Promise<void>((resolve) => (goOn = resolve));
+      return entries(subject);
+    };
+    bookkeeping.write = async (subject, id, value, revision) => {
+      const { owner } = value as Lease;
+      if (subject[0] === 'subscription' && owner) taken.add(`${id} by ${owner}`);
+      return write(subject, id, value, revision);
+    };
+    newProcess().start();
+    await until(() => goOn !== undefined);
+    newProcess().start();
+    await areShared(2);
+    goOn!();
+    await areShared(2, 2);
+    expect(taken.size).toBe(SLICES);
+    await expectAllRead();
+  });
+
   it('are all read where one could not be given back at once', async () => {
     const { bookkeeping } = world;
     const write = bookkeeping.write.bind(bookkeeping);
