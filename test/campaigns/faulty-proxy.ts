@@ -74,6 +74,8 @@ export interface FaultyProxy {
   route(client: DynamoDBClient, headers?: Readonly<Record<string, string>>): void;
   /** Requests seen so far. */
   readonly requests: number;
+  /** Connections to DynamoDB that wait for the next request. */
+  readonly idleConnections: number;
   /** Waits until all that is on its way to DynamoDB has arrived there, late ones too. */
   settled(): Promise<void>;
   close(): Promise<void>;
@@ -203,6 +205,9 @@ export async function startFaultyProxy(endpoint: string, options: FaultyProxyOpt
     get requests() {
       return requests;
     },
+    get idleConnections() {
+      return idleConnections(agent);
+    },
     settled: async () => {
       while (handling.size > 0) await Promise.all(handling);
     },
@@ -214,6 +219,11 @@ export async function startFaultyProxy(endpoint: string, options: FaultyProxyOpt
       agent.destroy();
     },
   };
+}
+
+/** How many connections of an agent wait for the next request. */
+export function idleConnections({ freeSockets }: HttpAgent): number {
+  return Object.values(freeSockets).reduce((sum, sockets = []) => sum + sockets.length, 0);
 }
 
 const HTML = '<!doctype html><title>Sorry</title><p>This is a proxy speaking.</p>';

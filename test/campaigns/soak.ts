@@ -1,8 +1,9 @@
 import { readdir } from 'node:fs/promises';
+import { Agent } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EventStoreError } from '../../src/index.js';
 import { campaign } from './campaign.js';
-import { FAULTS, startFaultyProxy, type Fault } from './faulty-proxy.js';
+import { FAULTS, idleConnections, startFaultyProxy, type Fault } from './faulty-proxy.js';
 import { Random } from './random.js';
 import { startClocks, Tick, type ClockApplication } from './soak/clock-application.js';
 import { grows, trendOf, type Measurement } from './soak/trend.js';
@@ -20,7 +21,7 @@ const WARM_UP_SHARE = 0.25;
 const ALLOWED_BYTES_A_COMMAND = 32;
 const NOISE_MB = 1.5;
 
-/** Growth of the open descriptors after the warm-up that is taken for noise. */
+/** Growth of the open descriptors after the warm-up that is taken for noise: of those that wait for no next request. */
 const ALLOWED_DESCRIPTORS = 10;
 
 /** Streams in use at a time; one that has grown this long is left, and another begun. */
@@ -42,7 +43,9 @@ export const soak = campaign({
   async run({ minutes, rate, faults }, { endpoint, seed, progress }) {
     const random = new Random(seed);
     const tables = await createTables(endpoint);
-    const client = clientFor(endpoint);
+    // As many connections as the SDK opens by default.
+    const connections = new Agent({ keepAlive: true, maxSockets: 50 });
+    const client = clientFor(endpoint, { requestHandler: { httpAgent: connections } });
     let slow = 0;
     const choose = () => {
       if (!random.chance(faults)) return undefined;
@@ -59,9 +62,6 @@ export const soak = campaign({
       const heap: Measurement[] = [];
       const descriptors: Measurement[] = [];
       const commands: number[] = [];
-      // As many as will ever be under way at once, so that all connections are open before any is counted.
-      for (let first = 0; first < STREAMS; first++) load.start();
-      await load.settle();
       const started = performance.now();
       let nextSample = lasts / SAMPLES;
       for (let gone = 0; gone < lasts; gone = performance.now() - started) {
@@ -70,7 +70,10 @@ export const soak = campaign({
           await load.settle();
           heap.push({ at: gone / 60_000, value: usedHeap() / 2 ** 20 });
           commands.push(load.commands);
-          descriptors.push({ at: gone / 60_000, value: await openDescriptors() });
+          // How many connections wait for the next request says how busy the machine was: each has an end here and one in
+          // the proxy.
+          const waiting = 2 * idleConnections(connections) + proxy.idleConnections;
+          descriptors.push({ at: gone / 60_000, value: (await openDescriptors()) - waiting });
           nextSample += lasts / SAMPLES;
           progress(Math.round(gone / 1000), Math.round(lasts / 1000), `heap ${heap.at(-1)!.value.toFixed(1)} MB`);
         }
